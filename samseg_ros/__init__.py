@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Semantic masks from 360° and RGB-thermal cameras, as ROS 2 nodes and as a command line.
+
+The robot's half of the project: NumPy, OpenCV and one inference runtime. Training lives beside it, in
+``training/``; the two meet in the model bundle (:mod:`samseg_ros.bundle`).
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("samseg_ros")
+except PackageNotFoundError:  # run straight from a source tree that was never installed
+    __version__ = "0+uninstalled"

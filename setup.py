@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Installs as a ROS 2 package (colcon, ament_python) and as a plain Python package (pip) alike."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "samseg_ros"
+HERE = Path(__file__).resolve().parent
+PACKAGE = ET.parse(HERE / "package.xml").getroot()
+
+
+def shared_files() -> list[tuple[str, list[str]]]:
+    """What goes to share/: the ament index entry, launch and configuration files, model bundles."""
+    files = [
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+    ]
+    for folder in ("launch", "config", "models"):
+        for directory in sorted({path.parent for path in (HERE / folder).rglob("*") if path.is_file()}):
+            inside = sorted(
+                str(path.relative_to(HERE))
+                for path in directory.iterdir()
+                if path.is_file() and path.suffix != ".pyc"
+            )
+            files.append((f"share/{NAME}/{directory.relative_to(HERE)}", inside))
+    return files
+
+
+setup(
+    name=NAME,
+    version=PACKAGE.findtext("version"),
+    description=PACKAGE.findtext("description"),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    maintainer=PACKAGE.findtext("maintainer"),
+    maintainer_email=PACKAGE.find("maintainer").get("email"),
+    python_requires=">=3.10",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={NAME: ["py.typed", "**/*.html", "**/*.xml"]},
+    data_files=shared_files(),
+    install_requires=[
+        "numpy>=1.21",
+        "opencv-python-headless>=4.5",
+        "PyYAML",
+        "rosbags>=0.10",
+        "tqdm",
+    ],
+    extras_require={
+        "ros": ["ros-jazzy-rclpy[fastrtps]", "ros-jazzy-common-interfaces"],
+        "openvino": ["openvino>=2024.0"],
+        "onnx": ["onnxruntime>=1.17"],
+        "tensorrt": ["tensorrt>=8.6", "cuda-python"],
+        "demo": ["openvino>=2024.0", "trimesh>=4.0", "embreex"],
+        "train": [
+            "torch>=2.2",
+            "transformers>=4.40",
+            "lightning-fabric>=2.2",
+            "onnx>=1.15",
+            "onnxruntime>=1.17",
+            "pydantic>=2.5",
+            "safetensors",
+            "tensorboard",
+        ],
+        "test": ["pytest<9", "hypothesis", "ruff", "mypy", "types-PyYAML", "types-tqdm"],
+    },
+    entry_points={
+        "console_scripts": [
+            "samseg = samseg_ros.cli:main",
+            "panorama_node = samseg_ros.nodes.panorama_node:main",
+            "camera_node = samseg_ros.nodes.camera_node:main",
+        ],
+    },
+    zip_safe=False,
+)
