@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pixels of a ``sensor_msgs`` image, whatever its encoding, as BGR; no ROS needed.
+
+Raw images are read in place (padded rows included), then converted once with OpenCV. cv_bridge would copy
+twice and ties the package to one NumPy ABI.
+"""
+
+from __future__ import annotations
+
+import array
+
+import cv2
+import numpy as np
+
+Buffer = bytes | bytearray | memoryview | array.array | np.ndarray
+
+
+class ImageError(ValueError):
+    """An image that cannot be what it says it is; the message is one sentence for the log."""
+
+
+# encoding: (channels as stored, OpenCV conversion to BGR or None when it is BGR already)
+_TO_BGR: dict[str, tuple[int, int | None]] = {
+    "bgr8": (3, None),
+    "8UC3": (3, None),
+    "rgb8": (3, cv2.COLOR_RGB2BGR),
+    "bgra8": (4, cv2.COLOR_BGRA2BGR),
+    "8UC4": (4, cv2.COLOR_BGRA2BGR),
+    "rgba8": (4, cv2.COLOR_RGBA2BGR),
+    "mono8": (1, cv2.COLOR_GRAY2BGR),
+    "8UC1": (1, cv2.COLOR_GRAY2BGR),
+    # OpenCV names a Bayer pattern by its second row; ROS by its first: the names are crosswise.
+    "bayer_rggb8": (1, cv2.COLOR_BayerBG2BGR),
+    "bayer_bggr8": (1, cv2.COLOR_BayerRG2BGR),
+    "bayer_gbrg8": (1, cv2.COLOR_BayerGR2BGR),
+    "bayer_grbg8": (1, cv2.COLOR_BayerGB2BGR),
+    "yuv422": (2, cv2.COLOR_YUV2BGR_UYVY),
+    "uyvy": (2, cv2.COLOR_YUV2BGR_UYVY),
+    "yuv422_yuy2": (2, cv2.COLOR_YUV2BGR_YUY2),
+    "yuyv": (2, cv2.COLOR_YUV2BGR_YUY2),
+}
+
+ENCODINGS = tuple(_TO_BGR)
+
+
+def decode(encoding: str, height: int, width: int, step: int, data: Buffer) -> np.ndarray:
+    """uint8 [height, width, 3] BGR of a raw image message's fields.
+
+    The result shares memory with `data` where the encoding is BGR already: read it, do not write to it.
+    Raises ImageError for zero size, an encoding that is not in ENCODINGS, rows shorter than the width
+    needs, or data shorter than its rows.
+    """
+    if encoding not in _TO_BGR:
+        raise ImageError(f"encoding '{encoding}' is not supported; send one of: {', '.join(ENCODINGS)}.")
+    channels, conversion = _TO_BGR[encoding]
+    if height < 1 or width < 1:
+        raise ImageError(f"the image is {width}x{height} pixels; both sides must be at least 1.")
+    if step < width * channels:
+        raise ImageError(
+            f"step is {step} bytes, but a row of {width} pixels in {encoding} takes {width * channels}."
+        )
+    buffer = np.frombuffer(data, np.uint8)
+    # The last row need not be padded: some drivers leave it short.
+    if buffer.size < (height - 1) * step + width * channels:
+        raise ImageError(f"data holds {buffer.size} bytes, but {height} rows of {step} bytes were announced.")
+    rows = np.lib.stride_tricks.as_strided(buffer, (height, width * channels), (step, 1), writeable=False)
+    pixels = rows if channels == 1 else rows.reshape(height, width, channels)
+    if conversion is None:
+        return pixels
+    if channels == 2 and width % 2:
+        raise ImageError(f"the image is {width} pixels wide; {encoding} needs an even width.")
+    if encoding.startswith("bayer") and (height < 2 or width < 2):
+        raise ImageError(f"the image is {width}x{height} pixels; {encoding} needs at least 2x2.")
+    return cv2.cvtColor(pixels, conversion)
+
+
+def decode_compressed(data: Buffer) -> np.ndarray:
+    """uint8 [h, w, 3] BGR of a ``sensor_msgs/CompressedImage``'s data (JPEG, PNG, WebP).
+
+    Raises ImageError where OpenCV cannot read it.
+    """
+    encoded = np.frombuffer(data, np.uint8)
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    if image is None:
+        raise ImageError(f"the compressed image ({encoded.size} bytes) cannot be decoded; send JPEG or PNG.")
+    return image

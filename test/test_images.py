@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+import array
+
+import cv2
+import numpy as np
+import pytest
+
+from samseg_ros import images
+
+BGR = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+
+
+def test_bgr_is_read_in_place() -> None:
+    data = array.array("B", BGR.tobytes())
+    decoded = images.decode("bgr8", 6, 8, 24, data)
+    np.testing.assert_array_equal(decoded, BGR)
+    assert np.shares_memory(decoded, np.frombuffer(data, np.uint8))
+    assert not decoded.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("encoding", "stored"),
+    [
+        ("bgr8", BGR),
+        ("8UC3", BGR),
+        ("rgb8", BGR[..., ::-1]),
+        ("bgra8", np.dstack([BGR, BGR[..., :1]])),
+        ("rgba8", np.dstack([BGR[..., ::-1], BGR[..., :1]])),
+    ],
+)
+def test_colour_encodings_give_the_same_picture(encoding: str, stored: np.ndarray) -> None:
+    channels = stored.shape[2]
+    data = np.ascontiguousarray(stored).tobytes()
+    np.testing.assert_array_equal(images.decode(encoding, 6, 8, 8 * channels, data), BGR)
+
+
+def test_mono_is_grey() -> None:
+    grey = BGR[..., 0]
+    decoded = images.decode("mono8", 6, 8, 8, grey.tobytes())
+    np.testing.assert_array_equal(decoded, np.dstack([grey] * 3))
+
+
+@pytest.mark.parametrize("encoding", ["bgr8", "rgb8", "mono8", "yuv422"])
+def test_padded_rows_are_skipped(encoding: str) -> None:
+    bytes_per_pixel = {"bgr8": 3, "rgb8": 3, "mono8": 1, "yuv422": 2}[encoding]
+    tight = np.random.default_rng(1).integers(0, 256, (6, 8 * bytes_per_pixel), np.uint8)
+    padded = np.full((6, 8 * bytes_per_pixel + 5), 99, np.uint8)
+    padded[:, : tight.shape[1]] = tight
+    np.testing.assert_array_equal(
+        images.decode(encoding, 6, 8, padded.shape[1], padded.tobytes()),
+        images.decode(encoding, 6, 8, tight.shape[1], tight.tobytes()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "red_at", "blue_at"),
+    [("rggb", (0, 0), (1, 1)), ("bggr", (1, 1), (0, 0)), ("gbrg", (1, 0), (0, 1)), ("grbg", (0, 1), (1, 0))],
+)
+def test_bayer_patterns_put_red_where_ros_says(pattern: str, red_at: tuple, blue_at: tuple) -> None:
+    mosaic = np.zeros((8, 8), np.uint8)
+    mosaic[red_at[0] :: 2, red_at[1] :: 2] = 200
+    mosaic[blue_at[0] :: 2, blue_at[1] :: 2] = 50
+    decoded = images.decode(f"bayer_{pattern}8", 8, 8, 8, mosaic.tobytes())
+    np.testing.assert_array_equal(decoded[4, 4], [50, 0, 200])
+
+
+@pytest.mark.parametrize(("encoding", "luma"), [("yuv422", 1), ("uyvy", 1), ("yuv422_yuy2", 0), ("yuyv", 0)])
+def test_yuv_without_colour_is_grey(encoding: str, luma: int) -> None:
+    packed = np.full((2, 4, 2), 128, np.uint8)
+    packed[..., luma] = [16, 90, 160, 235]
+    decoded = images.decode(encoding, 2, 4, 8, packed.tobytes())
+    assert (np.ptp(decoded.astype(int), axis=2) == 0).all()
+    assert list(decoded[0, :, 0]) == sorted(decoded[0, :, 0])
+    assert (decoded[0, 0, 0], decoded[0, 3, 0]) == (0, 255)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (("mono16", 6, 8, 16, b"\0" * 96), "encoding 'mono16' is not supported; send one of: bgr8"),
+        (("", 6, 8, 24, b"\0" * 144), "encoding '' is not supported"),
+        (("bgr8", 0, 8, 24, b""), "the image is 8x0 pixels"),
+        (("bgr8", 6, 8, 23, b"\0" * 144), "step is 23 bytes, but a row of 8 pixels in bgr8 takes 24"),
+        (("bgr8", 6, 8, 24, b"\0" * 143), "data holds 143 bytes, but 6 rows of 24 bytes were announced"),
+        (("bgr8", 6, 8, 24, b""), "data holds 0 bytes"),
+        (("yuv422", 6, 7, 14, b"\0" * 84), "needs an even width"),
+        (("bayer_rggb8", 1, 8, 8, b"\0" * 8), "needs at least 2x2"),
+    ],
+)
+def test_malformed_images_are_named(fields: tuple, sentence: str) -> None:
+    with pytest.raises(images.ImageError, match=sentence):
+        images.decode(*fields)
+
+
+def test_compressed_pictures_are_decoded() -> None:
+    encoded = cv2.imencode(".png", BGR)[1].tobytes()
+    np.testing.assert_array_equal(images.decode_compressed(encoded), BGR)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", cv2.imencode(".jpg", BGR)[1].tobytes()[:40]])
+def test_broken_compressed_pictures_are_named(data: bytes) -> None:
+    with pytest.raises(images.ImageError, match=f"{len(data)} bytes\\) cannot be decoded"):
+        images.decode_compressed(data)
