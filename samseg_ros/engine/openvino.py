@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OpenVINO: the fastest runtime on a CPU, and on Intel GPUs and NPUs."""
+
+from __future__ import annotations
+
+import numpy as np
+import openvino as ov
+
+from samseg_ros.bundle import Bundle
+from samseg_ros.engine.engine import EngineError, Prediction, check_inputs
+
+
+class OpenVINOEngine:
+    runtime = "openvino"
+
+    def __init__(self, bundle: Bundle, device: str = "CPU", threads: int = 0) -> None:
+        """`threads` of 0 leaves the number to OpenVINO. EngineError where the device cannot run the graph."""
+        self._bundle = bundle
+        self.version = ov.__version__.split("-")[0]
+        core = ov.Core()
+        settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
+        if device == "CPU":
+            # bf16 pays only where the CPU has instructions for it; OpenVINO lists it exactly there.
+            has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+            self.precision = "bf16" if has_bf16 else "fp32"
+            settings["INFERENCE_PRECISION_HINT"] = "bf16" if has_bf16 else "f32"
+            if threads:
+                settings["INFERENCE_NUM_THREADS"] = threads
+        try:
+            compiled = core.compile_model(core.read_model(bundle.graph), device, settings)
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO cannot run bundle '{bundle.name}' on {device}: "
+                f"{str(error).strip().splitlines()[-1]}"
+            ) from error
+        self.device = device
+        if device != "CPU":
+            self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+        self._request = compiled.create_infer_request()
+
+    def infer(self, **inputs: np.ndarray) -> Prediction:
+        check_inputs(self._bundle, inputs)
+        self._request.infer(inputs, share_inputs=True)
+        return Prediction(
+            self._request.get_tensor("labels").data, self._request.get_tensor("confidence").data
+        )

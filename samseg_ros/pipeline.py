@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frame in, result out: the same object serves live nodes, recorded bags, benchmarks and tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from samseg_ros import panorama
+from samseg_ros.bundle import Bundle
+from samseg_ros.engine import Engine
+
+OUTPUT_SIZES = ("camera", "network")
+
+
+@dataclass(frozen=True)
+class Result:
+    """`mask` uint8 [H, W] class ids; `confidence` uint8 [H, W], probability × 255, or None if unasked."""
+
+    mask: np.ndarray
+    confidence: np.ndarray | None
+
+
+class Pipeline:
+    """Takes camera frames of any size through a bundle of task ``camera`` or ``panorama``.
+
+    With `output_size` ``camera`` masks have the frame's size, with ``network`` the network's (for a 360°
+    strip: the rows of it that the strip covers). `vertical_fov` in degrees places 360° strips on the
+    sphere; None guesses it from the aspect ratio. ValueError for settings out of range.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        output_size: str = "camera",
+        vertical_fov: float | None = None,
+    ) -> None:
+        if output_size not in OUTPUT_SIZES:
+            raise ValueError(f"output_size is '{output_size}'; choose {' or '.join(OUTPUT_SIZES)}.")
+        if bundle.task not in ("camera", "panorama"):
+            raise ValueError(
+                f"bundle '{bundle.name}' is for task {bundle.task}; camera or panorama is needed."
+            )
+        if vertical_fov is not None and not 0.0 < vertical_fov <= panorama.FULL_SPHERE:
+            raise ValueError(f"vertical_fov is {vertical_fov:g}; it must be above 0 and at most 180 degrees.")
+        self.bundle = bundle
+        self.engine = engine
+        self.output_size = output_size
+        self.vertical_fov = vertical_fov
+        self._input = np.zeros((*bundle.size, 3), np.uint8)
+        self._band: panorama.Band | None = None
+
+    def run(self, image: np.ndarray, confidence: bool = False) -> Result:
+        """One frame, BGR uint8 [H, W, 3]. The result is the caller's to keep."""
+        height, width = image.shape[:2]
+        rows = self._rows(height, width)
+        covered = self._input[rows]
+        # Area averaging keeps thin poles when shrinking; it is no good at enlarging.
+        shrinks = covered.shape[0] <= height and covered.shape[1] <= width
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        cv2.resize(image, (covered.shape[1], covered.shape[0]), dst=covered, interpolation=method)
+        prediction = self.engine.infer(image=self._input)
+        size = (width, height) if self.output_size == "camera" else None
+        return Result(
+            _fit(prediction.labels[rows], size, cv2.INTER_NEAREST),
+            _fit(prediction.confidence[rows], size, cv2.INTER_LINEAR) if confidence else None,
+        )
+
+    def _rows(self, height: int, width: int) -> slice:
+        """The rows of the network's input that the frame covers; what it does not cover stays black."""
+        if self.bundle.task != "panorama":
+            return slice(0, self.bundle.size[0])
+        band = panorama.band(self.bundle.size, (height, width), self.vertical_fov)
+        if band != self._band:
+            self._input[:] = 0
+            self._band = band
+        return band.rows
+
+
+def _fit(array: np.ndarray, size: tuple[int, int] | None, interpolation: int) -> np.ndarray:
+    """A copy of `array` resized to (width, height), or at its own size for None."""
+    if size is None or size == (array.shape[1], array.shape[0]):
+        return array.copy()
+    return cv2.resize(array, size, interpolation=interpolation)

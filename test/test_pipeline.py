@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from samseg_ros.bundle import Bundle
+from samseg_ros.engine import Prediction
+from samseg_ros.labels import STREET11
+from samseg_ros.pipeline import Pipeline
+
+
+class RedEngine:
+    """Stands in for a runtime: id 8 where red is above 128, confidence is blue; keeps what it was given."""
+
+    runtime, version, device, precision = "red", "0", "CPU", "exact"
+
+    def infer(self, **inputs: np.ndarray) -> Prediction:
+        self.seen = inputs["image"].copy()
+        return Prediction(np.where(self.seen[..., 2] > 128, 8, 0).astype(np.uint8), self.seen[..., 0].copy())
+
+
+def bundle(task: str, size: tuple[int, int] = (64, 128)) -> Bundle:
+    return Bundle(Path(), "red", task, "pinhole", size, STREET11, "")
+
+
+def red_left(height: int, width: int) -> np.ndarray:
+    image = np.full((height, width, 3), 30, np.uint8)
+    image[:, : width // 2, 2] = 255
+    return image
+
+
+@pytest.mark.parametrize("size", [(64, 128), (480, 640), (30, 50), (128, 60)])
+def test_masks_have_the_cameras_size(size: tuple[int, int]) -> None:
+    result = Pipeline(bundle("camera"), RedEngine()).run(red_left(*size), confidence=True)
+    expected = np.where(red_left(*size)[..., 2] > 128, 8, 0)
+    assert result.mask.shape == size
+    border = slice(size[1] // 2 - 2, size[1] // 2 + 2)
+    np.testing.assert_array_equal(np.delete(result.mask, border, 1), np.delete(expected, border, 1))
+    assert result.confidence is not None
+    assert (result.confidence == 30).all()
+
+
+def test_network_size_on_request() -> None:
+    result = Pipeline(bundle("camera"), RedEngine(), output_size="network").run(red_left(480, 640))
+    assert result.mask.shape == (64, 128)
+    assert result.confidence is None
+
+
+def test_a_strip_is_placed_not_stretched() -> None:
+    engine = RedEngine()
+    pipeline = Pipeline(bundle("panorama"), engine)
+    result = pipeline.run(red_left(100, 512))  # 70.3° of 180°: 25 of 64 rows
+    assert result.mask.shape == (100, 512)
+    assert not engine.seen[:19].any()
+    assert (engine.seen[19:44, :64, 2] == 255).all()
+    assert not engine.seen[44:].any()
+    assert (result.mask[:, :250] == 8).all()
+    assert (result.mask[:, 260:] == 0).all()
+
+
+def test_a_strip_after_a_full_sphere_starts_from_black() -> None:
+    engine = RedEngine()
+    pipeline = Pipeline(bundle("panorama"), engine)
+    pipeline.run(red_left(256, 512))
+    assert engine.seen[:19].any()
+    pipeline.run(red_left(100, 512))
+    assert not engine.seen[:19].any()
+
+
+def test_network_sized_strips_have_the_rows_they_cover() -> None:
+    result = Pipeline(bundle("panorama"), RedEngine(), output_size="network", vertical_fov=90.0).run(
+        red_left(100, 512)
+    )
+    assert result.mask.shape == (32, 128)
+
+
+def test_results_outlive_the_next_frame() -> None:
+    pipeline = Pipeline(bundle("camera"), RedEngine())
+    first = pipeline.run(red_left(64, 128)).mask
+    pipeline.run(np.zeros((64, 128, 3), np.uint8))
+    assert (first[:, :64] == 8).all()
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "sentence"),
+    [
+        ("camera", {"output_size": "large"}, "output_size is 'large'; choose camera or network"),
+        ("panorama", {"vertical_fov": 200.0}, "at most 180 degrees"),
+        ("rgbt", {}, "bundle 'red' is for task rgbt; camera or panorama is needed"),
+    ],
+)
+def test_wrong_settings_are_refused(task: str, settings: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Pipeline(bundle(task), RedEngine(), **settings)
