@@ -43,6 +43,29 @@ _TO_BGR: dict[str, tuple[int, int | None]] = {
 ENCODINGS = tuple(_TO_BGR)
 
 
+def check(encoding: str, height: int, width: int, step: int, size: int) -> None:
+    """ImageError, in one sentence, unless a raw image with these fields and `size` bytes can be decoded.
+
+    Costs microseconds: fit for the callback that receives it.
+    """
+    if encoding not in _TO_BGR:
+        raise ImageError(f"encoding '{encoding}' is not supported; send one of: {', '.join(ENCODINGS)}.")
+    channels, _ = _TO_BGR[encoding]
+    if height < 1 or width < 1:
+        raise ImageError(f"the image is {width}x{height} pixels; both sides must be at least 1.")
+    if step < width * channels:
+        raise ImageError(
+            f"step is {step} bytes, but a row of {width} pixels in {encoding} takes {width * channels}."
+        )
+    # The last row need not be padded: some drivers leave it short.
+    if size < (height - 1) * step + width * channels:
+        raise ImageError(f"data holds {size} bytes, but {height} rows of {step} bytes were announced.")
+    if channels == 2 and width % 2:
+        raise ImageError(f"the image is {width} pixels wide; {encoding} needs an even width.")
+    if encoding.startswith("bayer") and (height < 2 or width < 2):
+        raise ImageError(f"the image is {width}x{height} pixels; {encoding} needs at least 2x2.")
+
+
 def decode(encoding: str, height: int, width: int, step: int, data: Buffer) -> np.ndarray:
     """uint8 [height, width, 3] BGR of a raw image message's fields.
 
@@ -50,37 +73,47 @@ def decode(encoding: str, height: int, width: int, step: int, data: Buffer) -> n
     Raises ImageError for zero size, an encoding that is not in ENCODINGS, rows shorter than the width
     needs, or data shorter than its rows.
     """
-    if encoding not in _TO_BGR:
-        raise ImageError(f"encoding '{encoding}' is not supported; send one of: {', '.join(ENCODINGS)}.")
-    channels, conversion = _TO_BGR[encoding]
-    if height < 1 or width < 1:
-        raise ImageError(f"the image is {width}x{height} pixels; both sides must be at least 1.")
-    if step < width * channels:
-        raise ImageError(
-            f"step is {step} bytes, but a row of {width} pixels in {encoding} takes {width * channels}."
-        )
     buffer = np.frombuffer(data, np.uint8)
-    # The last row need not be padded: some drivers leave it short.
-    if buffer.size < (height - 1) * step + width * channels:
-        raise ImageError(f"data holds {buffer.size} bytes, but {height} rows of {step} bytes were announced.")
+    check(encoding, height, width, step, buffer.size)
+    channels, conversion = _TO_BGR[encoding]
     rows = np.lib.stride_tricks.as_strided(buffer, (height, width * channels), (step, 1), writeable=False)
     pixels = rows if channels == 1 else rows.reshape(height, width, channels)
-    if conversion is None:
-        return pixels
-    if channels == 2 and width % 2:
-        raise ImageError(f"the image is {width} pixels wide; {encoding} needs an even width.")
-    if encoding.startswith("bayer") and (height < 2 or width < 2):
-        raise ImageError(f"the image is {width}x{height} pixels; {encoding} needs at least 2x2.")
-    return cv2.cvtColor(pixels, conversion)
+    return pixels if conversion is None else cv2.cvtColor(pixels, conversion)
+
+
+# How the formats begin that cameras and image_transport send.
+_SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"RIFF": "WebP"}
+_END_OF_JPEG = b"\xff\xd9"
+_LONGEST_TRAILER = 1 << 16  # bytes that some cameras leave behind the end of the JPEG
+
+
+def check_compressed(data: Buffer) -> None:
+    """ImageError, in one sentence, unless the data begins as JPEG, PNG or WebP and a JPEG is not cut off.
+
+    Costs microseconds: fit for the callback that receives it. (OpenCV fills a JPEG that was cut off with
+    grey, and would have us label the grey.)
+    """
+    encoded = memoryview(data).cast("B")
+    head = bytes(encoded[:8])
+    kind = next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), None)
+    what = f"the compressed image ({len(encoded)} bytes) cannot be decoded"
+    if kind is None:
+        raise ImageError(f"{what}: it is no JPEG, PNG or WebP; send one of these.")
+    if kind == "JPEG" and _END_OF_JPEG not in bytes(encoded[-_LONGEST_TRAILER:]):
+        raise ImageError(f"{what}: it is a JPEG that was cut off; send it whole.")
 
 
 def decode_compressed(data: Buffer) -> np.ndarray:
     """uint8 [h, w, 3] BGR of a ``sensor_msgs/CompressedImage``'s data (JPEG, PNG, WebP).
 
-    Raises ImageError where OpenCV cannot read it.
+    Raises ImageError where it is none of these, is cut off, or OpenCV cannot read it.
     """
+    check_compressed(data)
     encoded = np.frombuffer(data, np.uint8)
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    try:
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    except cv2.error:  # some damage makes OpenCV raise, some makes it return nothing
+        image = None
     if image is None:
         raise ImageError(f"the compressed image ({encoded.size} bytes) cannot be decoded; send JPEG or PNG.")
     return image

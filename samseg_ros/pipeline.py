@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 import cv2
@@ -17,10 +18,14 @@ OUTPUT_SIZES = ("camera", "network")
 
 @dataclass(frozen=True)
 class Result:
-    """`mask` uint8 [H, W] class ids; `confidence` uint8 [H, W], probability × 255, or None if unasked."""
+    """`mask` uint8 [H, W] class ids; `confidence` uint8 [H, W], probability × 255, or None if unasked.
+
+    `inference` is what the engine took of the time, in seconds.
+    """
 
     mask: np.ndarray
     confidence: np.ndarray | None
+    inference: float
 
 
 class Pipeline:
@@ -62,11 +67,14 @@ class Pipeline:
         shrinks = covered.shape[0] <= height and covered.shape[1] <= width
         method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         cv2.resize(image, (covered.shape[1], covered.shape[0]), dst=covered, interpolation=method)
+        began = time.perf_counter()
         prediction = self.engine.infer(image=self._input)
+        inference = time.perf_counter() - began
         size = (width, height) if self.output_size == "camera" else None
         return Result(
             _fit(prediction.labels[rows], size, cv2.INTER_NEAREST),
             _fit(prediction.confidence[rows], size, cv2.INTER_LINEAR) if confidence else None,
+            inference,
         )
 
     def _rows(self, height: int, width: int) -> slice:

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node's report on /diagnostics: is it well, and if not, what is the matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+from samseg_ros.bundle import Bundle
+from samseg_ros.engine import Engine
+from samseg_ros.flow.statistics import Statistics
+from samseg_ros.flow.window import Window
+from samseg_ros.nodes.image_input import ImageInput
+
+SILENCE = 5.0  # seconds without an image that are worth a warning
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+Finding = tuple[bytes, str]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What there is to report at one moment; `now` is the monotonic clock's, in seconds."""
+
+    now: float
+    node: str
+    state: str  # of the life cycle
+    problem: str  # why the last transition failed; empty if it did not
+    bundle: Bundle | None
+    engine: Engine | None
+    statistics: Statistics
+    inputs: Sequence[ImageInput]
+    dropped: int
+    time_jumps: int
+    incompatible: Mapping[str, str]  # topic: QoS policy
+
+
+def status(snapshot: Snapshot) -> DiagnosticStatus:
+    findings = list(_findings(snapshot))
+    level = max((level for level, _ in findings), default=OK)
+    engine = snapshot.engine
+    return DiagnosticStatus(
+        level=level,
+        name=f"{snapshot.node}: segmentation",
+        message=" ".join(text for found, text in findings if found == level) or snapshot.state,
+        hardware_id=f"{engine.runtime} {engine.device}" if engine else "",
+        values=[KeyValue(key=key, value=value) for key, value in _values(snapshot)],
+    )
+
+
+def _findings(snapshot: Snapshot) -> Iterable[Finding]:
+    """Whatever a person should know now, with how bad it is."""
+    now, statistics = snapshot.now, snapshot.statistics
+    if snapshot.problem:
+        yield ERROR, snapshot.problem
+    for topic, policy in snapshot.incompatible.items():
+        yield WARN, f"incompatible QoS on {topic}: {policy}."
+    if snapshot.state != "active":
+        return
+    if failures := len(statistics.failures.values(now)):
+        yield ERROR, f"{failures} frames failed lately: {statistics.last_failure}"
+    for source in snapshot.inputs:
+        yield from _of_input(source, now)
+    if statistics.unmeasured.values(now) and not statistics.latency.values(now):
+        yield WARN, "stamps of the images are not of this node's clock; set use_sim_time when replaying."
+    if not statistics.published and statistics.skipped:
+        yield OK, "active; nobody subscribes, nothing is computed."
+
+
+def _of_input(source: ImageInput, now: float) -> Iterable[Finding]:
+    silent = now - (source.began if source.last is None else source.last)
+    if silent >= SILENCE:
+        which = "no image yet on" if source.last is None else "no image on"
+        why = "" if source.publishers() else "; nobody publishes it"
+        yield WARN, f"{which} {source.topic} for {silent:.0f} s{why}."
+    if refused := len(source.refusals.values(now)):
+        yield WARN, f"{refused} malformed images lately on {source.topic}: {source.last_reason}"
+    if source.incompatible:
+        yield WARN, f"incompatible QoS on {source.topic}: {source.incompatible}."
+
+
+def _values(snapshot: Snapshot) -> Iterable[tuple[str, str]]:
+    now, statistics, engine, bundle = snapshot.now, snapshot.statistics, snapshot.engine, snapshot.bundle
+    yield "state", snapshot.state
+    yield "bundle", bundle.name if bundle else ""
+    yield "runtime", f"{engine.runtime} {engine.version}" if engine else ""
+    yield "device", engine.device if engine else ""
+    yield "precision", engine.precision if engine else ""
+    for source in snapshot.inputs:
+        yield "topic", source.topic
+        yield "received", str(source.received)
+        yield "rate in [Hz]", f"{source.arrivals.rate(now):.1f}"
+        yield "age of last image [s]", "" if source.last is None else f"{now - source.last:.2f}"
+        yield from _spread("transport", source.transport_ms, now)
+        yield "malformed", str(source.malformed)
+        yield "last malformed", source.last_reason
+    yield "published", str(statistics.published)
+    yield "rate out [Hz]", f"{statistics.inference.rate(now):.1f}"
+    yield "dropped", str(snapshot.dropped)
+    yield "skipped, no subscriber", str(statistics.skipped)
+    yield "failed", str(statistics.failed)
+    yield from _spread("latency", statistics.latency, now)
+    yield from _spread("inference", statistics.inference, now)
+    yield from _spread("overhead", statistics.overhead, now)
+    yield "time jumps", str(snapshot.time_jumps)
+    yield (
+        "incompatible QoS",
+        ", ".join(f"{topic}: {policy}" for topic, policy in snapshot.incompatible.items()),
+    )
+
+
+def _spread(what: str, window: Window, now: float) -> Iterable[tuple[str, str]]:
+    spread = window.spread(now)
+    for name in ("p50", "p95", "max"):
+        yield f"{what} {name} [ms]", "" if spread is None else f"{getattr(spread, name):.1f}"

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every segmentation node does, whatever its cameras: life cycle, worker, outputs, diagnostics."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
+from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+from rclpy.timer import Timer
+
+from samseg_ros import bundle as bundles
+from samseg_ros import engine as engines
+from samseg_ros.bundle import Bundle
+from samseg_ros.engine import Engine, EngineError
+from samseg_ros.flow.statistics import Statistics
+from samseg_ros.flow.worker import Worker
+from samseg_ros.nodes import diagnostics, messages
+from samseg_ros.nodes.image_input import ImageInput
+from samseg_ros.nodes.outputs import Outputs, Segmented
+from samseg_ros.nodes.parameters import Parameter, Parameters, Settings
+
+LONGEST_FRAME = 30.0  # seconds that deactivating waits for the frame in hand
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+LoadEngine = Callable[[Bundle, str, str, int], Engine]
+
+
+class Cameras(Protocol):
+    """What tells one kind of segmentation node from another: its cameras and their way through the bundle.
+
+    A frame is whatever `open` gives to `keep` and `segment` takes: one image, or a pair.
+    """
+
+    task: str  # of the bundles that it can run
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def inputs(self) -> Sequence[ImageInput]:
+        """The topics that are open now."""
+        ...
+
+    def prepare(self, bundle: Bundle, engine: Engine, settings: Settings) -> None:
+        """Make ready for frames, and run one through the engine so that the first real one is not late."""
+
+    def open(self, node: Node, settings: Settings, keep: Callable[[Any], None]) -> None:
+        """Subscribe; hand each frame to `keep`, which takes microseconds."""
+
+    def close(self) -> None:
+        """Unsubscribe."""
+
+    def segment(self, frame: Any, confidence: bool) -> Segmented | None:
+        """One frame through the bundle, in the worker's thread; None where it was malformed (and counted)."""
+
+
+class SegmentationNode(LifecycleNode):
+    """Life cycle: configure loads, checks and warms the engine; activate subscribes and starts the worker.
+
+    `load_engine` stands in for :func:`samseg_ros.engine.load`: to share engines between nodes, or to test.
+    `options` are rclpy's own for a node.
+    """
+
+    def __init__(
+        self, name: str, cameras: Cameras, load_engine: LoadEngine = engines.load, **options: Any
+    ) -> None:
+        super().__init__(name, automatically_declare_parameters_from_overrides=True, **options)
+        self._cameras = cameras
+        self._load_engine = load_engine
+        self._given = Parameters(self, cameras.parameters)
+        self._settings: Settings = {}
+        self._bundle: Bundle | None = None
+        self._engine: Engine | None = None
+        self._outputs: Outputs | None = None
+        self._worker: Worker[Any] | None = None
+        self._statistics = Statistics()
+        self._dropped = 0
+        self._time_jumps = 0
+        self._state = "unconfigured"
+        self._problem = ""
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._reporting = self._report_every(1.0)
+        backward = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1))
+        self._jumps = self.get_clock().create_jump_callback(backward, post_callback=self._on_time_jump)
+
+    def autostart(self) -> None:
+        """Configure and activate, if the parameter says so; after a failure, reported, the node waits."""
+        if self._given["autostart"] and self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+
+    @property
+    def statistics(self) -> Statistics:
+        """Of the present activation, or the last one."""
+        return self._statistics
+
+    @property
+    def inputs(self) -> Sequence[ImageInput]:
+        """The image topics that are open now."""
+        return self._cameras.inputs
+
+    # The life cycle. Each step is safe to repeat, so that a half-done one can always be taken back.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._step("configuring", self._configure, "inactive", self._clean_up, state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._step("activating", self._activate, "active", self._deactivate, state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._step("deactivating", self._deactivate, "inactive", None, state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._step("cleaning up", self._clean_up, "unconfigured", None, state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._step("shutting down", self.close, "finalized", None, state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._step("recovering", self.close, "unconfigured", None, state)
+
+    def close(self) -> None:
+        """Stop work and let go of everything that configure and activate took."""
+        self._deactivate()
+        self._clean_up()
+
+    def _configure(self) -> None:
+        settings = self._given.settings()
+        self._bundle = bundles.load(settings["bundle"])
+        if self._bundle.task != self._cameras.task:
+            raise ValueError(
+                f"bundle '{self._bundle.name}' is for task {self._bundle.task}, but {self.get_name()} runs "
+                f"bundles for {self._cameras.task}; set parameter 'bundle' to one of these."
+            )
+        self._outputs = Outputs(self, self._bundle)
+        self._report()  # before the engine, which may take its time
+        self._engine = self._load_engine(
+            self._bundle, settings["device"], settings["runtime"], settings["threads"]
+        )
+        self._cameras.prepare(self._bundle, self._engine, settings)
+        self.destroy_timer(self._reporting)
+        self._reporting = self._report_every(settings["diagnostics_period"])
+        self._settings = settings
+        self._given.lock("it is read at configure; deactivate and clean up the node first.")
+        self.get_logger().info(
+            f"bundle '{self._bundle.name}' on {self._engine.runtime} {self._engine.version}, "
+            f"{self._engine.device}, {self._engine.precision}"
+        )
+
+    def _activate(self) -> None:
+        self._statistics = Statistics()
+        self._worker = Worker(self._process, self._report_failed_frame, f"{self.get_name()} worker")
+        self._worker.start()
+        self._cameras.open(self, self._settings, self._worker.inbox.put)
+        topics = " and ".join(source.topic for source in self._cameras.inputs)
+        self.get_logger().info(f"active: listening to {topics}")
+
+    def _deactivate(self) -> None:
+        stopped = self._worker is None or self._worker.stop(LONGEST_FRAME)
+        self._cameras.close()
+        if not stopped:
+            raise RuntimeError(f"a frame was not done within {LONGEST_FRAME:g} s; the engine hangs.")
+        self._worker = None
+
+    def _clean_up(self) -> None:
+        if self._outputs is not None:
+            self._outputs.close()
+        self._outputs = self._engine = self._bundle = None
+        self._given.lock("")
+
+    def _step(
+        self,
+        what: str,
+        work: Callable[[], None],
+        then: str,
+        undo: Callable[[], None] | None,
+        before: LifecycleState,
+    ) -> TransitionCallbackReturn:
+        """Do one transition's work. If it fails, say why in one sentence, take it back and stay as before."""
+        self._state, self._problem = what, ""
+        try:
+            work()
+        except Exception as error:
+            self._problem = f"{what} failed: {_sentence(error)}"
+            self.get_logger().error(self._problem)
+            self.get_logger().debug(traceback.format_exc())
+            if undo is not None:
+                undo()
+            self._state = before.label
+        else:
+            self._state = then
+        self._report()
+        return FAILURE if self._problem else SUCCESS
+
+    # The flow of a frame, in the worker's thread.
+
+    def _process(self, frame: Any) -> None:
+        assert self._outputs is not None  # from configure to clean-up
+        wanted = self._outputs.wanted()
+        if not wanted:
+            self._statistics.skipped += 1
+            return
+        jumps = self._time_jumps
+        segmented = self._cameras.segment(frame, "confidence" in wanted)
+        if segmented is None:
+            return
+        self._outputs.publish(segmented, wanted, self._given["overlay_alpha"])
+        latency = messages.age(segmented.header, self.get_clock().now())
+        if jumps == self._time_jumps:
+            self._statistics.frame_published(
+                time.monotonic(),
+                arrived=segmented.arrived,
+                inference=segmented.result.inference,
+                latency=latency,
+            )
+        else:
+            self._statistics.published += 1
+
+    def _report_failed_frame(self, error: Exception) -> None:
+        if not rclpy.ok(context=self.context):
+            return  # the process is ending: there is nobody left to publish to
+        self._statistics.frame_failed(time.monotonic(), _sentence(error))
+        self.get_logger().error(f"a frame failed: {_sentence(error)}", throttle_duration_sec=1.0)
+        self.get_logger().debug("".join(traceback.format_exception(error)))
+
+    def _on_time_jump(self, jump: TimeJump) -> None:
+        self._time_jumps += 1
+        self._statistics.forget_times()
+        for source in self._cameras.inputs:
+            source.forget_times()
+        if self._worker is not None:
+            self._worker.inbox.clear()
+        self.get_logger().info(f"time jumped by {jump.delta.nanoseconds * 1e-9:.3f} s; statistics begin anew")
+
+    # Diagnostics. A clock of its own: simulated time may stand still, and that is when a report is wanted.
+
+    def _report_every(self, seconds: float) -> Timer:
+        return self.create_timer(seconds, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _report(self) -> None:
+        snapshot = diagnostics.Snapshot(
+            now=time.monotonic(),
+            node=self.get_fully_qualified_name().lstrip("/"),
+            state=self._state,
+            problem=self._problem,
+            bundle=self._bundle,
+            engine=self._engine,
+            statistics=self._statistics,
+            inputs=self._cameras.inputs,
+            dropped=self._worker.inbox.dropped if self._worker else 0,
+            time_jumps=self._time_jumps,
+            incompatible=self._outputs.incompatible if self._outputs else {},
+        )
+        report = DiagnosticArray(status=[diagnostics.status(snapshot)])
+        report.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(report)
+
+
+def _sentence(error: Exception) -> str:
+    """An error for the log: our own speak for themselves, of others the kind matters too."""
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ValueError | EngineError) else f"{type(error).__name__}: {text}"

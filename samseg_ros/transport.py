@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The environment in which large images travel between processes: fast, and none lost.
+
+As installed, Fast DDS gives shared memory half a megabyte and sends larger images through UDP sockets, which
+lose most of them. The profile ``config/fastdds.xml`` gives it room for a few. glibc is told to keep freed
+image buffers instead of returning them to the system and fetching them back, page by page, for every frame.
+
+``eval "$(python -m samseg_ros.transport)"`` sets the same in a shell, for the processes of others: the
+camera driver above all, since it is the sender's profile that counts.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+
+from samseg_ros import share
+
+PROFILE = "config/fastdds.xml"
+# Jazzy and before read the first, Kilted and later the second.
+PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+# With any of these set, the user has chosen a transport.
+USER_CHOICES = (*PROFILE_VARIABLES, "FASTDDS_BUILTIN_TRANSPORTS")
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+    "MALLOC_TOP_PAD_": str(32 << 20),
+}
+APPLIED = "SAMSEG_TRANSPORT"  # "applied" where it was; set it to "off" to be left alone
+
+
+def environment(current: Mapping[str, str]) -> dict[str, str]:
+    """What to add to the environment `current`; nothing that is set there is replaced.
+
+    Empty where it was applied already or is ``off``. Without the profile where the user has chosen one, or
+    another middleware than Fast DDS. FileNotFoundError where the package lacks its own profile.
+    """
+    if current.get(APPLIED):
+        return {}
+    added = {APPLIED: "applied", **{name: value for name, value in MALLOC.items() if name not in current}}
+    if profile_applies(current):
+        profile = str(share.find(PROFILE))
+        added.update(dict.fromkeys(PROFILE_VARIABLES, profile))
+    return added
+
+
+def profile_applies(current: Mapping[str, str]) -> bool:
+    """Whether our Fast DDS profile is wanted: Fast DDS is in use, and the user chose no other profile."""
+    is_fastdds = "fastrtps" in current.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp")
+    return is_fastdds and not any(name in current for name in USER_CHOICES)
+
+
+def apply() -> None:
+    """Run this process under :func:`environment`, starting it once more where something has to be added.
+
+    Call it first thing in ``main()``: malloc reads its settings when a process starts, so the process is
+    replaced by itself (same id, same arguments) and what was done so far is done again.
+    """
+    added = environment(os.environ)
+    if added:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, **added})
+
+
+if __name__ == "__main__":
+    for variable, setting in environment(os.environ).items():
+        print(f"export {variable}={shlex.quote(setting)}")
