@@ -56,7 +56,7 @@ setup(
         "demo": ["openvino>=2024.0", "trimesh>=4.0", "embreex"],
         "train": [
             "torch>=2.2",
-            "transformers>=4.40",
+            "transformers>=5.20",
             "lightning-fabric>=2.2",
             "onnx>=1.15",
             "onnxruntime>=1.17",

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From pictures to a bundle by the command line, on a tiny CamVid."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from samseg_ros import bundle, engine
+from training import config
+from training.__main__ import main
+from training.supervised.settings import Settings
+
+ROOM = Path(__file__).parents[3] / "training" / "supervised"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames of sky over road."""
+    root = tmp_path_factory.mktemp("data")
+    for split, count in (("train", 4), ("val", 2)):
+        for folder in (split, f"{split}annot"):
+            (root / "camvid" / folder).mkdir(parents=True)
+        for index in range(count):
+            horizon = 20 + 4 * index
+            label = np.full((48, 64), 3, np.uint8)
+            label[:horizon] = 0
+            picture = np.where(label[..., None] == 0, np.array([220, 180, 160]), np.array([80, 80, 80]))
+            cv2.imwrite(str(root / "camvid" / split / f"{index}.png"), picture)
+            cv2.imwrite(str(root / "camvid" / f"{split}annot" / f"{index}.png"), label)
+    return root
+
+
+def words(data: Path, out: Path, *more: str) -> list[str]:
+    return [
+        "supervised", str(ROOM / "street_b0_camera.yaml"), f"data_root={data}", f"out={out}",
+        "data=[{kind: camvid, path: camvid}]", "size=[64, 64]", "windows=[{since: 0, size: [32, 32]}]",
+        "network.decoder=16", "batch=2", "schedule.steps=3", "loop.threads=null", *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "camera"
+    assert main(words(data, out)) == 0
+    return out
+
+
+def test_a_run_folder_holds_what_the_readme_says(run: Path) -> None:
+    assert {file.name for file in run.iterdir()} == {
+        "config.yaml", "checkpoint.pt", "results.json", "camvid_val.jpg",
+    }  # fmt: skip
+    results = json.loads((run / "results.json").read_text())
+    scores = results["validation"]["camvid_val"]
+    assert scores["images"] == 2 and 0 <= scores["miou"] <= 1 and scores["iou"]["person"] in (None, 0.0)
+    assert results["steps"] == 3 and results["data"] == [
+        {"kind": "camvid", "path": "camvid", "images": 4, "weight": 1.0}
+    ]
+    assert config.read(run / "config.yaml", Settings).size == (64, 64)
+
+
+def test_a_bundle_gives_the_runs_labels(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    assert main(["export", str(run), "--out", str(out), "--name", "tiny"]) == 0
+    written = bundle.load(out)
+    assert (written.name, written.task, written.size) == ("tiny", "camera", (64, 64))
+    assert written.scores["camvid_val"]["images"] == 2
+    assert "CC BY-NC 4.0" in (out / "card.md").read_text()
+    assert str(run.parent) not in (out / "bundle.yaml").read_text()
+    prediction = engine.load(written, runtime="onnxruntime").infer(image=np.full((64, 64, 3), 90, np.uint8))
+    assert prediction.labels.shape == (64, 64) and prediction.labels.max() < 11
+
+
+def test_a_run_starts_from_another_and_tells(run: Path, data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "second"
+    assert main(words(data, out, f"init={run}", "schedule.steps=1", "validation.0.limit=1")) == 0
+    assert len(json.loads((out / "results.json").read_text())["data"]) == 2
+
+
+@pytest.mark.parametrize("name", ["street_b0_camera.yaml", "street_b0_panorama.yaml"])
+def test_the_configurations_are_valid(name: str) -> None:
+    settings = config.read(ROOM / name, Settings)
+    assert settings.name == Path(name).stem and not settings.data_root.is_absolute()
+
+
+def test_windows_follow_progress() -> None:
+    settings = config.read(
+        ROOM / "street_b0_camera.yaml",
+        Settings,
+        ["windows=[{since: 0.5, size: [64, 96]}, {since: 0, size: [32, 32]}]"],
+    )
+    assert [settings.window(done) for done in (0.0, 0.49, 0.5, 1.0)] == [(32, 32)] * 2 + [(64, 96)] * 2
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["size=[50, 64]"], "multiples of 32"),
+        (["windows.0.since=0.5"], "the first of windows must have since: 0"),
+        (["data.0.path=nowhere"], "does not exist: expected the SegNet layout of CamVid"),
+        (["data.0.skip=9"], "leaves none of the 4 samples"),
+        (["label_set=street12"], "no known label set"),
+        (["init=/nowhere"], "give the folder of a run"),
+        (["lr=1"], "unknown key 'lr'"),
+    ],
+)
+def test_mistakes_end_in_a_sentence(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], sentence: str
+) -> None:
+    assert main(words(data, tmp_path / "run", *more)) == 2
+    said = capsys.readouterr().err.strip()
+    assert sentence in said and said.startswith("supervised: ") and "\n" not in said
+
+
+def test_an_unfinished_run_is_not_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(tmp_path), "--out", str(tmp_path / "model")]) == 2
+    assert "No configuration file" in capsys.readouterr().err

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The loop on a network of a few weights."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from training import checkpoint
+from training.loop import fit, launch
+from training.procedure import Loop
+from training.schedule import Schedule
+
+LOOP = Loop(device="cpu", save_every=2, validate_every=100, average=0.9, weight_decay=0.01)
+SCHEDULE = Schedule(steps=7, lr=0.05, warmup=0.2)
+
+
+class Stop(Exception):
+    """Stands for a kill."""
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+
+
+def samples(step: int, first: int, count: int) -> Tensor:
+    random = np.random.default_rng(step)
+    return torch.from_numpy(random.normal(size=(8, 4)).astype(np.float32))[first : first + count]
+
+
+def batches(step: int, _: Callable[[int], float]) -> Iterator[Tensor]:
+    while True:
+        yield samples(step, 0, 8)
+        step += 1
+
+
+def loss(module: nn.Module, batch: Tensor) -> Mapping[str, Tensor]:
+    return {"loss": ((module(batch) - batch.sum(1, keepdim=True)) ** 2).mean()}
+
+
+def run(folder: Path, schedule: Schedule = SCHEDULE, **changes: Any) -> tuple[nn.Module, dict[str, Any]]:
+    model = network()
+    values: dict[str, Any] = {
+        "batches": batches,
+        "loss": loss,
+        "evaluate": lambda _: {"miou": 0.5},
+        **changes,
+    }
+    settings = values.pop("settings", LOOP)
+    report = fit(
+        launch(settings),
+        model,
+        run=folder,
+        settings=settings,
+        schedule=schedule,
+        seed=3,
+        images_per_step=8,
+        **values,
+    )
+    return model, report
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def stopping(at: int) -> Callable[[int, Callable[[int], float]], Iterator[Tensor]]:
+    def made(step: int, expected: Callable[[int], float]) -> Iterator[Tensor]:
+        for number, batch in enumerate(batches(step, expected), start=step):
+            if number == at:
+                raise Stop
+            yield batch
+
+    return made
+
+
+def test_a_killed_run_continues_as_if_it_had_not_stopped(tmp_path: Path) -> None:
+    whole, report = run(folder(tmp_path / "whole"))
+    assert report["steps"] == 7 and report["miou"] == 0.5
+    killed = folder(tmp_path / "killed")
+    with pytest.raises(Stop):
+        run(killed, batches=stopping(5))
+    assert checkpoint.load(killed / checkpoint.NAME)["step"] == 4
+    resumed, report = run(killed)
+    assert report["steps"] == 7
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+    assert not torch.equal(next(iter(network().parameters())), next(iter(whole.parameters())))
+    states = [checkpoint.load(tmp_path / name / checkpoint.NAME) for name in ("whole", "killed")]
+    for part in ("network", "average"):
+        assert all(torch.equal(states[0][part][key], states[1][part][key]) for key in states[0][part])
+
+
+def test_a_finished_run_only_reports(tmp_path: Path) -> None:
+    _, first = run(folder(tmp_path / "run"))
+    _, second = run(tmp_path / "run", batches=stopping(0))
+    assert second == first
+
+
+def test_the_network_validates_with_the_average_and_in_evaluation_mode(tmp_path: Path) -> None:
+    seen: list[Tensor] = []
+
+    def evaluate(model: nn.Module) -> dict[str, Any]:
+        assert not model.training
+        seen.append(next(iter(model.parameters())).detach().clone())
+        return {"miou": 0.0}
+
+    model, _ = run(folder(tmp_path / "run"), evaluate=evaluate)
+    state = checkpoint.load(tmp_path / "run" / checkpoint.NAME)
+    assert torch.equal(seen[-1], state["average"]["0.weight"])
+    assert not torch.equal(seen[-1], state["network"]["0.weight"])
+    assert torch.equal(next(iter(model.parameters())), seen[-1])
+
+
+def test_a_time_budget_ends_a_run(tmp_path: Path) -> None:
+    _, report = run(folder(tmp_path / "run"), Schedule(steps=10**9, max_minutes=0.3 / 60))
+    assert 0.3 <= report["seconds"] < 60 and report["steps"] > 1
+
+
+def test_another_networks_checkpoint_is_refused(tmp_path: Path) -> None:
+    run(folder(tmp_path / "run"))
+    state = checkpoint.load(tmp_path / "run" / checkpoint.NAME)
+    state["network"]["0.weight"] = torch.zeros(2, 2)
+    checkpoint.save(tmp_path / "run" / checkpoint.NAME, state)
+    with pytest.raises(ValueError, match="is of another network: choose another run folder"):
+        run(tmp_path / "run")
+
+
+def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="The loss is nan at step 1: lower"):
+        run(folder(tmp_path / "run"), loss=lambda model, batch: {"loss": model(batch).mean() * float("nan")})
+
+
+def plain() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+
+
+def process(folder: Path) -> None:
+    """One of however many processes: together they see eight samples a step."""
+    fabric = launch(LOOP)
+    model, count = plain(), 8 // fabric.world_size
+
+    def part(step: int, _: Callable[[int], float]) -> Iterator[Tensor]:
+        while True:
+            yield samples(step, fabric.global_rank * count, count)
+            step += 1
+
+    fit(
+        fabric, model, batches=part, loss=loss, evaluate=lambda _: {"miou": 0.0}, run=folder, settings=LOOP,
+        schedule=SCHEDULE, seed=3, images_per_step=8,
+    )  # fmt: skip
+
+
+def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path) -> None:
+    process(folder(tmp_path / "one"))
+    folder(tmp_path / "two")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    shared |= {"GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, __file__, str(tmp_path / "two")]
+    children = []
+    for rank in ("0", "1"):
+        environment = {**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank}
+        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+        children.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+    errors = [child.communicate(timeout=300)[1] for child in children]
+    assert [child.returncode for child in children] == [0, 0], errors
+    one, two = (checkpoint.load(tmp_path / name / checkpoint.NAME)["network"] for name in ("one", "two"))
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], rtol=1e-4, atol=1e-6)
+
+
+if __name__ == "__main__":
+    process(Path(sys.argv[1]))

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.networks import MEAN, STD, Segformer, load_pretrained, normalise, segformer, wrap
+
+
+@pytest.fixture(scope="module")
+def network() -> Segformer:
+    torch.manual_seed(0)
+    return segformer("b0", 5, decoder=32).eval()
+
+
+def test_the_reordered_head_computes_what_the_library_computes(network: Segformer) -> None:
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        logits, expected = network(image), network.model(image).logits
+    assert logits.shape == (1, 5, 16, 24) and float(expected.std()) > 1e-3
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_b0_has_the_parameters_of_the_paper() -> None:
+    # Table 1 of the paper counts 3.8 M with 150 classes.
+    assert sum(p.numel() for p in segformer("b0", 150).parameters()) / 1e6 == pytest.approx(3.75, abs=0.06)
+
+
+def test_fresh_logits_are_close_together(network: Segformer) -> None:
+    with torch.no_grad():
+        assert float(network(torch.randn(1, 3, 64, 64)).std()) < 1.0
+
+
+def test_normalise_by_hand() -> None:
+    image = torch.tensor([[[[0, 100, 255]]]], dtype=torch.uint8)  # blue, green, red
+    expected = [(value - mean) / std for value, mean, std in zip((255, 100, 0), MEAN, STD, strict=True)]
+    assert normalise(image).flatten().tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_wrap_continues_on_the_other_side() -> None:
+    row = torch.arange(5.0).view(1, 1, 1, 5)
+    assert wrap(row, 2).flatten().tolist() == [3, 4, 0, 1, 2, 3, 4, 0, 1]
+    assert wrap(row, 0) is row
+
+
+def test_weights_of_another_number_of_classes_fit_but_for_the_classifier(
+    network: Segformer, tmp_path: Path
+) -> None:
+    network.model.save_pretrained(tmp_path)
+    other = segformer("b0", 7, decoder=32)
+    assert load_pretrained(other, tmp_path) == len(network.model.state_dict()) - 2
+    ours, theirs = other.model.state_dict(), network.model.state_dict()
+    name = "decode_head.linear_fuse.weight"
+    assert torch.equal(ours[name], theirs[name]) and ours["decode_head.classifier.weight"].shape[0] == 7
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    small = segformer("b0", 5, decoder=32)
+    with pytest.raises(FileNotFoundError, match=r"give a \.safetensors file or a folder"):
+        load_pretrained(small, tmp_path)
+    save_file({"something.else": torch.zeros(3)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=r"No tensor of .* fits this network"):
+        load_pretrained(small, tmp_path)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Experiments as YAML files, checked against pydantic models, with `key=value` overrides."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """Base of every configuration model: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def read(path: Path, model: type[Model], overrides: Sequence[str] = ()) -> Model:
+    """Read a YAML file into `model`.
+
+    Args:
+        path: YAML file holding one mapping.
+        model: pydantic model to check against.
+        overrides: "dotted.key=value" in order; the value is YAML; a list entry is addressed by its index,
+            and the index one past the end appends ("data.3={kind: world, path: w}").
+
+    Raises:
+        ValueError: unreadable YAML, or a key or value that `model` does not accept, named with what would be.
+        FileNotFoundError: no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"No configuration file {path}: give the path of a YAML file.")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not YAML ({error}): correct it there.") from error
+    if not isinstance(tree, dict):
+        raise ValueError(
+            f"{path} holds {type(tree).__name__}, not a mapping of keys to values: correct it there."
+        )
+    for text in overrides:
+        override(tree, text)
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise ValueError(f"{path}: {explain(error, model)}") from error
+
+
+def write(path: Path, model: BaseModel) -> None:
+    """Write `model` as YAML that `read` reads back."""
+    path.write_text(yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+
+def override(tree: dict[str, Any], text: str) -> None:
+    """Apply one "dotted.key=value" to a tree of mappings and lists, in place.
+
+    Raises:
+        ValueError: no "=", a value that is not YAML, or a path that the tree does not have.
+    """
+    dotted, equals, value_text = text.partition("=")
+    if not equals or not dotted:
+        raise ValueError(
+            f"'{text}' is no override: write key=value, with dots for nesting (schedule.steps=100)."
+        )
+    try:
+        value = yaml.safe_load(value_text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"The value in '{text}' is not YAML: quote it or correct it.") from error
+    node: Any = tree
+    *parents, last = dotted.split(".")
+    for key in parents:
+        node = node.setdefault(key, {}) if isinstance(node, dict) else node[_index(node, key, text)]
+    if isinstance(node, dict):
+        node[last] = value
+        return
+    index = _index(node, last, text, append=True)
+    if index == len(node):
+        node.append(value)
+    else:
+        node[index] = value
+
+
+def _index(node: Any, key: str, text: str, append: bool = False) -> int:
+    if not isinstance(node, list):
+        raise ValueError(f"'{text}' goes into a plain value at '{key}': only mappings and lists have keys.")
+    last = len(node) if append else len(node) - 1
+    if not key.isdigit() or int(key) > last:
+        raise ValueError(f"'{text}' addresses entry '{key}' of a list: give an index from 0 to {last}.")
+    return int(key)
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """What is wrong in a configuration, and what would be right, one clause a mistake."""
+    clauses = []
+    for item in error.errors():
+        where = [part for part in item["loc"] if not isinstance(part, str) or "[" not in part]
+        dotted = ".".join(str(part) for part in where)
+        if item["type"] == "extra_forbidden":
+            known = sorted(_fields_at(model, where[:-1]))
+            near = difflib.get_close_matches(str(where[-1]), known, n=1)
+            hint = f"did you mean '{near[0]}'" if near else f"known keys there: {', '.join(known)}"
+            clauses.append(f"unknown key '{dotted}' ({hint})")
+        elif item["type"] == "missing":
+            clauses.append(f"missing key '{dotted}'")
+        else:
+            reason = item["msg"].removeprefix("Value error, ").rstrip(".")
+            clauses.append(
+                f"'{dotted}' is {item['input']!r}: {reason[:1].lower()}{reason[1:]}" if dotted else reason
+            )
+    return "; ".join(clauses) + "."
+
+
+def _fields_at(model: type[BaseModel], where: Sequence[int | str]) -> set[str]:
+    """The keys that the model nested at `where` accepts."""
+    here: type[BaseModel] = model
+    for key in where:
+        if isinstance(key, str) and key in here.model_fields:
+            nested = _model_in(here.model_fields[key].annotation)
+            here = nested if nested is not None else here
+    return set(here.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)

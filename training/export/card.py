@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The card that goes with a model: what it learned from, what it scored, what it must not be used for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from samseg_ros.labels import LabelSet
+
+# What each data set's licence says, and whether weights trained on it may be used commercially.
+LICENCES: dict[str, tuple[str, bool]] = {
+    "camvid": ("CamVid (Brostow et al.), SegNet split, CC BY-NC 4.0", False),
+    "cityscapes": ("Cityscapes, its own terms: non-commercial", False),
+    "kitti": ("KITTI semantics, CC BY-NC-SA 3.0", False),
+    "world": ("the procedural street of this project, Apache-2.0", True),
+}
+
+
+def write(
+    *,
+    name: str,
+    task: str,
+    size: tuple[int, int],
+    labels: LabelSet,
+    training: Mapping[str, Any],
+    scores: Mapping[str, Mapping[str, Any]],
+    agreement: float,
+) -> str:
+    """Markdown.
+
+    Args:
+        training: "network", "start", "data" (a list of kind, path, images), "steps", "minutes", "date",
+            "commit".
+        scores: validation set to miou, iou a class, pixel_accuracy, images.
+        agreement: share of pixels on which graph and network agree, 0..1.
+    """
+    picture = "equirectangular 360° panoramas" if task == "panorama" else "pictures of an ordinary camera"
+    kinds = sorted({one["kind"] for one in training["data"]})
+    free = all(LICENCES[kind][1] for kind in kinds)
+    use = (
+        "Apache-2.0."
+        if free
+        else "**Non-commercial use only**: the weights come from data whose licences demand it."
+    )
+    lines = [
+        f"# {name}",
+        "",
+        f"Semantic segmentation of street scenes in {picture}.",
+        f"{len(labels)} classes: {', '.join(labels.names)}.",
+        f"Network: SegFormer-{training['network']} at {size[1]}x{size[0]}, trained from {training['start']}.",
+        "",
+        "## Licence",
+        "",
+        use,
+        "",
+        "## Trained on",
+        "",
+        *(
+            f"- {one['path']}: {one['images']} pictures of {LICENCES[one['kind']][0]}"
+            for one in training["data"]
+        ),
+        "",
+        f"{training['steps']} steps in {training['minutes']} minutes, {training['date']}, "
+        f"commit {training['commit'] or 'unknown'}.",
+        "",
+        "## Scores",
+        "",
+        *_scores(scores, labels),
+        "",
+        "## Limits",
+        "",
+        "- A small network, trained briefly on little data: a demonstration and a starting point,",
+        "  not a safety function.",
+        "- Daylight streets of the few places above. Rain, snow and indoor scenes were not seen.",
+        "- Thin and rare things (poles, signs, fences, bicycles) are where it errs most; see the table.",
+        "- The confidence is the network's own probability and is not calibrated.",
+        f"- The graph agrees with the trained network on {agreement:.3%} of the pixels.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _scores(scores: Mapping[str, Mapping[str, Any]], labels: LabelSet) -> Iterable[str]:
+    yield f"| intersection over union | {' | '.join(scores)} |"
+    yield f"|---|{'---|' * len(scores)}"
+    yield _row("**mean**", [one["miou"] for one in scores.values()])
+    for name in labels.names:
+        yield _row(name, [one["iou"].get(name) for one in scores.values()])
+    yield _row("pixel accuracy", [one["pixel_accuracy"] for one in scores.values()])
+    yield f"| pictures | {' | '.join(str(one['images']) for one in scores.values())} |"
+
+
+def _row(name: str, values: Iterable[float | None]) -> str:
+    return f"| {name} | {' | '.join('' if value is None else f'{value:.3f}' for value in values)} |"

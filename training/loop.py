@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop: Lightning Fabric, one process or torchrun, resumable at any step."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning_fabric
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from training import checkpoint
+from training.average import Average
+from training.procedure import Loop
+from training.schedule import Schedule, learning_rate, progress
+
+Losses = Mapping[str, Tensor]
+Report = dict[str, Any]
+
+
+def launch(settings: Loop) -> lightning_fabric.Fabric:
+    """Fabric for this process, or for all processes of torchrun when it started this one."""
+    if settings.threads is not None:
+        torch.set_num_threads(settings.threads)
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    fabric = lightning_fabric.Fabric(
+        accelerator=settings.device,
+        strategy="ddp" if world > 1 else "auto",
+        devices=local,
+        num_nodes=world // local,
+        precision=settings.precision,
+    )
+    fabric.launch()
+    return fabric
+
+
+def fit(
+    fabric: lightning_fabric.Fabric,
+    network: nn.Module,
+    *,
+    batches: Callable[[int, Callable[[int], float]], Iterator[Any]],
+    loss: Callable[[nn.Module, Any], Losses],
+    evaluate: Callable[[nn.Module], Report],
+    run: Path,
+    settings: Loop,
+    schedule: Schedule,
+    seed: int,
+    images_per_step: int,
+) -> Report:
+    """Train `network` in place, from the run folder's checkpoint if it has one.
+
+    Args:
+        fabric: from `launch`.
+        network: the trainable network; afterwards it holds the averaged weights if an average is kept.
+        batches: called once with the first step and a function that gives the progress (0..1) expected at a
+            step; yields this process's batch of that step and of each one after it.
+        loss: (network, batch) to losses; "loss" is minimised, all are shown.
+        evaluate: network, in evaluation mode with the averaged weights, to a report; its "miou" is shown.
+        run: folder for checkpoint.pt and event files.
+        seed: randomness inside the network is a function of it, of the step and of the process, so that a
+            resumed run continues as if it had not stopped.
+        images_per_step: over all processes, for the display.
+
+    Returns:
+        The last report, with "steps" and "seconds".
+    """
+    optimiser = torch.optim.AdamW(_groups(network, settings.weight_decay), lr=schedule.lr)
+    average = Average(network, settings.average) if settings.average is not None else None
+    step, seconds, report = _resume(run, network, optimiser, average, fabric)
+    trained, optimiser = fabric.setup(_prepared(network, fabric, settings), optimiser)
+    board = _board(run, settings, fabric)
+    bar = tqdm(
+        total=schedule.steps,
+        initial=step,
+        unit="step",
+        disable=not fabric.is_global_zero,
+        dynamic_ncols=True,
+        # Its own forecast counts steps only and knows nothing of a budget of minutes.
+        bar_format="{n_fmt} steps [{elapsed}{postfix}]",
+    )
+    pace = _Pace(step, seconds, schedule)
+    source = batches(step, pace.expected)
+    done = progress(schedule, step, seconds)
+    before = time.monotonic()
+    while done < 1.0:
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(schedule, done)
+        torch.manual_seed((seed * 1_000_003 + step) * 4099 + fabric.global_rank)
+        trained.train()
+        losses = loss(trained, next(source))
+        optimiser.zero_grad(set_to_none=True)
+        fabric.backward(losses["loss"])
+        if settings.clip is not None:
+            fabric.clip_gradients(trained, optimiser, max_norm=settings.clip, error_if_nonfinite=False)
+        optimiser.step()
+        if average is not None:
+            average.update(network)
+        step += 1
+        now = time.monotonic()
+        seconds, before = seconds + now - before, now
+        # The first process's clock decides, else processes would stop at different steps.
+        seconds = fabric.broadcast(seconds) if fabric.world_size > 1 else seconds
+        pace.observe(step, seconds)
+        done = progress(schedule, step, seconds)
+        shown = float(losses["loss"].detach())
+        if not math.isfinite(shown):
+            raise ValueError(
+                f"The loss is {shown} at step {step}: lower schedule.lr and start from an earlier run."
+            )
+        last = done >= 1.0
+        if last or step % settings.validate_every == 0:
+            report = _evaluated(network, average, evaluate)
+            before = time.monotonic()
+        if fabric.is_global_zero:
+            rate = pace.steps_per_second * images_per_step
+            bar.set_postfix(
+                loss=f"{shown:.3f}",
+                lr=f"{optimiser.param_groups[0]['lr']:.1e}",
+                miou=report.get("miou"),
+                images_per_s=f"{rate:.1f}",
+                done=f"{done:.0%}",
+                minutes_left=round(seconds / done * (1.0 - done) / 60.0),
+            )
+            bar.update(1)
+            _log(board, step, losses, optimiser.param_groups[0]["lr"], report)
+            if last or step % settings.save_every == 0:
+                checkpoint.save(
+                    run / checkpoint.NAME,
+                    _state(network, optimiser, average, step=step, seconds=seconds, report=report),
+                )
+    bar.close()
+    if board is not None:
+        board.close()
+    if average is not None:
+        average.copy_to(network)
+    return {**report, "steps": step, "seconds": round(seconds, 1)}
+
+
+class _Pace:
+    """Steps per second of this run, and from it the progress that a coming step will have."""
+
+    def __init__(self, step: int, seconds: float, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.last = (step, seconds)
+        self.steps_per_second = 0.0
+
+    def observe(self, step: int, seconds: float) -> None:
+        took = max(seconds - self.last[1], 1e-6)
+        now = (step - self.last[0]) / took
+        self.steps_per_second = (
+            now if self.steps_per_second == 0 else 0.95 * self.steps_per_second + 0.05 * now
+        )
+        self.last = (step, seconds)
+
+    def expected(self, step: int) -> float:
+        """By steps alone this is exact, hence repeatable; by time it is a forecast."""
+        ahead = (step - self.last[0]) / self.steps_per_second if self.steps_per_second else 0.0
+        return progress(self.schedule, step, self.last[1] + max(ahead, 0.0))
+
+
+def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters with and without weight decay: biases and normalisation have none."""
+    trainable = [p for p in network.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _prepared(network: nn.Module, fabric: lightning_fabric.Fabric, settings: Loop) -> nn.Module:
+    if fabric.world_size > 1 and fabric.device.type == "cuda":
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    return torch.compile(network) if settings.compile else network  # type: ignore[return-value]
+
+
+def _state(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: Average | None,
+    *,
+    step: int,
+    seconds: float,
+    report: Report,
+) -> dict[str, Any]:
+    return {
+        "network": network.state_dict(),
+        "average": None if average is None else average.state,
+        "optimiser": optimiser.state_dict(),
+        "step": step,
+        "seconds": seconds,
+        "report": report,
+    }
+
+
+def _resume(
+    run: Path,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: Average | None,
+    fabric: lightning_fabric.Fabric,
+) -> tuple[int, float, Report]:
+    """Steps, seconds and last report of the checkpoint in `run`; zeros when there is none."""
+    path = run / checkpoint.NAME
+    network.to(fabric.device)
+    if average is not None:
+        average.to(fabric.device)
+    if not path.is_file():
+        return 0, 0.0, {}
+    state = checkpoint.load(path)
+    try:
+        network.load_state_dict(state["network"])
+    except RuntimeError as error:
+        raise ValueError(
+            f"{path} is of another network: choose another run folder with out=, or delete it."
+        ) from error
+    optimiser.load_state_dict(state["optimiser"])
+    if average is not None and state["average"] is not None:
+        average.load(state["average"], int(state["step"]))
+    return int(state["step"]), float(state["seconds"]), dict(state["report"])
+
+
+def _evaluated(
+    network: nn.Module, average: Average | None, evaluate: Callable[[nn.Module], Report]
+) -> Report:
+    network.eval()
+    try:
+        with torch.no_grad():
+            if average is None:
+                return evaluate(network)
+            with average.applied(network):
+                return evaluate(network)
+    finally:
+        network.train()
+
+
+def _board(run: Path, settings: Loop, fabric: lightning_fabric.Fabric) -> Any:
+    if not settings.tensorboard or not fabric.is_global_zero:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(run))
+
+
+def _log(board: Any, step: int, losses: Losses, rate: float, report: Report) -> None:
+    if board is None:
+        return
+    for name, value in losses.items():
+        board.add_scalar(f"train/{name}", float(value.detach()), step)
+    board.add_scalar("train/lr", rate, step)
+    if "miou" in report:
+        board.add_scalar("validation/miou", report["miou"], step)

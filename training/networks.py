@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Segmentation networks: float image in, logits at a quarter of its size out."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+Variant = Literal["b0", "b1", "b2", "b3", "b4", "b5"]
+
+# Xie et al., "SegFormer", NeurIPS 2021, table 6: depths and channels of the stages, channels of the decoder.
+_VARIANTS: dict[Variant, tuple[tuple[int, ...], tuple[int, ...], int]] = {
+    "b0": ((2, 2, 2, 2), (32, 64, 160, 256), 256),
+    "b1": ((2, 2, 2, 2), (64, 128, 320, 512), 256),
+    "b2": ((3, 4, 6, 3), (64, 128, 320, 512), 768),
+    "b3": ((3, 4, 18, 3), (64, 128, 320, 512), 768),
+    "b4": ((3, 8, 27, 3), (64, 128, 320, 512), 768),
+    "b5": ((3, 6, 40, 3), (64, 128, 320, 512), 768),
+}
+
+# Mean and standard deviation of ImageNet in RGB, 0..255: what published SegFormer weights expect.
+MEAN = (123.675, 116.28, 103.53)
+STD = (58.395, 57.12, 57.375)
+
+
+class Segformer(nn.Module):
+    """SegFormer: image float32 [b, 3, h, w] (RGB, normalised) to logits float32 [b, classes, h/4, w/4].
+
+    The weights are those of `SegformerForSemanticSegmentation` and keep their names. The decode head computes
+    the same function in another order: the fusing 1x1 convolution and bilinear upsampling commute, so each
+    stage is projected by one composed matrix at its own resolution and the results are upsampled and summed.
+    That is half of the multiplications of B0.
+    """
+
+    def __init__(self, config: SegformerConfig) -> None:
+        super().__init__()
+        self.model = SegformerForSemanticSegmentation(config)
+
+    def forward(self, image: Tensor) -> Tensor:
+        features = []
+        for stage in self.model.segformer.stages:
+            image = stage(image)
+            features.append(image)
+        return self.decode(features)
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Logits from the features of the four stages, finest first."""
+        head: Any = self.model.decode_head
+        # The head concatenates coarsest first.
+        fuse = head.linear_fuse.weight.flatten(1).chunk(len(features), dim=1)[::-1]
+        size = features[0].shape[2:]
+        mixed: Tensor | None = None
+        for feature, projection, part in zip(features, head.linear_projections, fuse, strict=True):
+            weight = part @ projection.proj.weight
+            bias = part @ projection.proj.bias
+            # Channels-last throughout: on a CPU the strided mix of layouts costs a third of a training step.
+            plain = feature.contiguous(memory_format=torch.channels_last)
+            branch = functional.conv2d(plain, weight[:, :, None, None], bias)
+            branch = branch.contiguous(memory_format=torch.channels_last)
+            if branch.shape[2:] != size:
+                branch = functional.interpolate(branch, size=size, mode="bilinear", align_corners=False)
+            mixed = branch if mixed is None else mixed + branch
+        assert mixed is not None
+        return head.classifier(head.dropout(functional.relu(head.batch_norm(mixed))))
+
+
+def segformer(
+    variant: Variant,
+    num_classes: int,
+    *,
+    drop_path: float = 0.1,
+    dropout: float = 0.1,
+    decoder: int | None = None,
+    weights: Path | None = None,
+) -> Segformer:
+    """A SegFormer with random weights, or with those of a local checkpoint where names and shapes agree.
+
+    Args:
+        variant: "b0" to "b5".
+        num_classes: channels of the logits.
+        drop_path: stochastic depth rate of the deepest block.
+        dropout: before the classifier.
+        decoder: channels of the decode head; None is that of the paper.
+        weights: a .safetensors file, or a folder as written by `save_pretrained`; an encoder trained for
+            classification (nvidia/mit-b0) fits too.
+
+    Raises:
+        FileNotFoundError, ValueError: no weights there, or none of them fits.
+    """
+    depths, channels, decoder_channels = _VARIANTS[variant]
+    shape: dict[str, Any] = dict(
+        depths=list(depths),
+        hidden_sizes=list(channels),
+        decoder_hidden_size=decoder or decoder_channels,
+        num_labels=num_classes,
+        drop_path_rate=drop_path,
+        classifier_dropout_prob=dropout,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        attn_implementation="sdpa",
+    )
+    network = Segformer(SegformerConfig(**shape))
+    initialise(network)
+    if weights is not None:
+        load_pretrained(network, weights)
+    return network
+
+
+def initialise(network: Segformer) -> None:
+    """Random weights as the authors of SegFormer draw them.
+
+    The library draws convolutions with a standard deviation of 0.02, which leaves depth-wise ones almost
+    zero: harmless before loading weights, slow when training from scratch.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels // module.groups
+            nn.init.normal_(module.weight, 0.0, math.sqrt(2.0 / fan_out))
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    # Fan-out is small here, and logits would start far apart.
+    nn.init.normal_(network.model.decode_head.classifier.weight, std=0.01)
+
+
+def load_pretrained(network: Segformer, weights: Path) -> int:
+    """Copy the tensors of a safetensors checkpoint that fit; returns how many parameters did.
+
+    Raises:
+        FileNotFoundError: neither a .safetensors file nor a folder that holds model.safetensors.
+        ValueError: no tensor of the encoder fits this network.
+    """
+    path = weights / "model.safetensors" if weights.is_dir() else weights
+    if not path.is_file() or path.suffix != ".safetensors":
+        raise FileNotFoundError(
+            f"No weights at {weights}: give a .safetensors file or a folder with model.safetensors."
+        )
+    pretrained: Any = SegformerForSemanticSegmentation
+    loaded, report = pretrained.from_pretrained(
+        None,
+        config=network.model.config,
+        state_dict=_tensors(path),
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    own = network.model.state_dict()
+    absent = set(report["missing_keys"]) | {item[0] for item in report["mismatched_keys"]}
+    fitting = {
+        name: value for name, value in loaded.state_dict().items() if name not in absent and name in own
+    }
+    if not any(name.startswith("segformer.") for name in fitting):
+        raise ValueError(
+            f"No tensor of {path} fits this network: give weights of the same SegFormer variant."
+        )
+    network.model.load_state_dict(fitting, strict=False)
+    return len(fitting)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def normalise(image: Tensor) -> Tensor:
+    """uint8 [b, h, w, 3] BGR to float32 [b, 3, h, w] RGB, normalised, channels-last in memory."""
+    mean = torch.tensor(MEAN[::-1], device=image.device)
+    std = torch.tensor(STD[::-1], device=image.device)
+    return ((image.float() - mean) / std).flip(-1).permute(0, 3, 1, 2)
+
+
+def wrap(image: Tensor, pad: int) -> Tensor:
+    """Continue a panorama [b, c, h, w] by `pad` columns on each side, from its other side."""
+    return image if pad == 0 else torch.cat([image[..., -pad:], image, image[..., :pad]], dim=-1)

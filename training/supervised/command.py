@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m training supervised CONFIG [key=value ...]`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from training import config
+from training.supervised.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("config", type=Path, help="YAML file of the experiment")
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="replace a setting, e.g. data_root=/data schedule.steps=100",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, or continue training, and print the scores."""
+    settings = config.read(args.config, Settings, args.overrides)
+    # PyTorch takes seconds to import: a wrong key should not wait for it.
+    from training.supervised.train import train
+
+    results = train(settings)
+    for name, scores in results["validation"].items():
+        each = ", ".join(f"{key} {value:.3f}" for key, value in scores["iou"].items() if value is not None)
+        print(f"{name}: mIoU {scores['miou']:.3f}, pixel accuracy {scores['pixel_accuracy']:.3f} ({each})")
+    print(f"Run folder: {settings.run}")
+    return 0

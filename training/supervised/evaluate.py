@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores of a network on labelled pictures, seen as the deployed network will see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from samseg_ros.labels import LabelSet
+from samseg_ros.metrics import Confusion
+from training.data.memory import Memory
+from training.data.sample import Sample
+from training.networks import normalise, wrap
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A network as it will be deployed.
+
+    Attributes:
+        network: float image to logits at a quarter of its size, in evaluation mode.
+        size: (height, width) at which it sees pictures.
+        pad: columns of wrap-around on each side, a multiple of 4; 0 for pinhole pictures.
+    """
+
+    network: nn.Module
+    size: tuple[int, int]
+    pad: int
+
+    @torch.no_grad()
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Labels uint8 [*size] of a picture uint8 [h, w, 3] BGR."""
+        device = next(self.network.parameters()).device
+        seen = torch.from_numpy(cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_LINEAR))
+        logits = self.network(wrap(normalise(seen[None].to(device)), self.pad))
+        full = functional.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
+        labels = full[0, :, :, self.pad : self.pad + self.size[1]].argmax(0)
+        return labels.to(torch.uint8).cpu().numpy()
+
+
+def evaluate(predictor: Predictor, samples: Sequence[Sample], memory: Memory, labels: LabelSet) -> Confusion:
+    """Predict every sample and compare at the label picture's own size."""
+    confusion = Confusion(len(labels))
+    for sample in samples:
+        image, truth = memory.read(sample)
+        predicted = predictor(image)
+        confusion.update(cv2.resize(predicted, truth.shape[::-1], interpolation=cv2.INTER_NEAREST), truth)
+    return confusion

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the data sets that a configuration names to lists of samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from samseg_ros.labels import LabelSet
+from training.data import camvid, cityscapes, kitti, world
+from training.data.sample import Sample
+from training.supervised.settings import Source
+
+
+def samples(source: Source, root: Path, target: LabelSet) -> tuple[Sample, ...]:
+    """The samples of one set.
+
+    Raises:
+        FileNotFoundError, ValueError: as the readers of `training.data`, or nothing left after `skip`.
+    """
+    folder = root / source.path
+    if source.kind == "camvid":
+        found = camvid.samples(folder, source.split, target)
+    elif source.kind == "cityscapes":
+        found = cityscapes.samples(folder, source.split, target)
+    elif source.kind == "kitti":
+        found = kitti.samples(folder, target)
+    else:
+        found = world.samples(folder, target)
+    kept = tuple(found[source.skip :][: source.limit])
+    if not kept:
+        raise ValueError(f"skip={source.skip} leaves none of the {len(found)} samples in {folder}: lower it.")
+    return kept

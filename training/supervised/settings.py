@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a supervised experiment's YAML file holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from training.config import Strict
+from training.data.augment import Augmentation
+from training.data.sample import Projection
+from training.procedure import Loop
+from training.schedule import Schedule
+
+
+class Source(Strict):
+    """One data set.
+
+    Attributes:
+        kind: whose layout the folder has.
+        path: folder, relative to `data_root` unless absolute.
+        split: of the sets that have splits (camvid, cityscapes).
+        weight: share of training pictures drawn from it, relative to the other sets.
+        limit: use only the first so many samples.
+        skip: leave out the first so many samples, to hold them back for validation.
+    """
+
+    kind: Literal["camvid", "cityscapes", "kitti", "world"]
+    path: Path
+    split: str = "train"
+    weight: float = Field(default=1.0, gt=0)
+    limit: int | None = Field(default=None, gt=0)
+    skip: int = Field(default=0, ge=0)
+
+
+class Validation(Source):
+    """A data set to validate on; `name` is its key in results.json."""
+
+    name: str
+    split: str = "val"
+
+
+class Network(Strict):
+    """The network to train; see `training.networks.segformer`."""
+
+    variant: Literal["b0", "b1", "b2", "b3", "b4", "b5"] = "b0"
+    drop_path: float = Field(default=0.1, ge=0, lt=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    decoder: int | None = Field(default=None, gt=0)
+    weights: Path | None = None
+
+
+class Window(Strict):
+    """Size (height, width) of training pictures, from a fraction of the run on."""
+
+    since: float = Field(ge=0, lt=1)
+    size: tuple[int, int]
+
+
+class Settings(Strict):
+    """A supervised experiment.
+
+    Attributes:
+        name: of the run, and of its folder under runs/ unless `out` says otherwise.
+        out: run folder.
+        task: "camera" for pinhole pictures, "panorama" for equirectangular ones.
+        label_set: name of a label set in `samseg_ros.labels`.
+        size: (height, width) that the deployed network sees; training scales and validation refer to it.
+        wrap: columns by which panoramas are continued on each side, in validation and in the bundle.
+        data_root: what relative paths of data sets start from.
+        data: training sets. validation: sets to score on; the first one's mIoU is shown while training.
+        init: run folder whose weights to start from; its label set must be the same.
+        windows: sizes of training pictures; the last entry whose `since` has passed counts. Small pictures
+            first are cheap.
+        batch: pictures per process and step.
+        loss_stride: the loss is taken at 1 / loss_stride of the picture's size: 1, 2 or 4.
+        class_weights: "enet" weighs rare classes up, by their frequency in the training sets.
+        tallest: decoded pictures are kept no higher than this many pixels; None keeps them whole.
+        memory_gb: decoded pictures are kept in memory up to this much.
+        workers: threads that make batches ahead of time.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    out: Path | None = None
+    task: Literal["camera", "panorama"]
+    label_set: str = "street11"
+    size: tuple[int, int]
+    wrap: int = Field(default=64, ge=0, multiple_of=32)
+    data_root: Path = Path("data")
+    data: list[Source] = Field(min_length=1)
+    validation: list[Validation] = Field(min_length=1)
+    network: Network = Network()
+    init: Path | None = None
+    windows: list[Window] = Field(min_length=1)
+    batch: int = Field(default=8, gt=0)
+    augmentation: Augmentation = Augmentation()
+    onto_panorama: float = Field(default=0.7, ge=0, le=1)
+    around: int = Field(default=3, gt=0)
+    loss_stride: Literal[1, 2, 4] = 1
+    class_weights: Literal["none", "enet"] = "enet"
+    tallest: int | None = Field(default=None, gt=0)
+    memory_gb: float = Field(default=2.0, ge=0)
+    workers: int = Field(default=1, ge=0)
+    seed: int = Field(default=0, ge=0)
+    loop: Loop = Loop()
+    schedule: Schedule
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Settings:
+        if min(self.size) < 32 or any(side % 32 for side in self.size):
+            raise ValueError(f"size {list(self.size)} must be multiples of 32")
+        if any(min(window.size) < 32 or side % 4 for window in self.windows for side in window.size):
+            raise ValueError("windows must be at least 32 and multiples of 4")
+        if min(window.since for window in self.windows) > 0:
+            raise ValueError("the first of windows must have since: 0")
+        names = [one.name for one in self.validation]
+        if len(set(names)) != len(names):
+            raise ValueError(f"validation sets {names} must have different names")
+        return self
+
+    @property
+    def projection(self) -> Projection:
+        return "equirectangular" if self.task == "panorama" else "pinhole"
+
+    @property
+    def run(self) -> Path:
+        """The run folder."""
+        return self.out if self.out is not None else Path("runs") / self.name
+
+    def window(self, done: float) -> tuple[int, int]:
+        """Size of training pictures at `done`, the fraction of the run that is over."""
+        passed = [one for one in self.windows if one.since <= done]
+        return max(passed, key=lambda one: one.since).size
