@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from samseg_ros import share
-from samseg_ros.labels import LabelSet
+from samseg_ros.labels import UNLABELED, LabelSet
 
 FORMAT = 1
 TASKS: dict[str, tuple[str, ...]] = {
@@ -58,6 +58,15 @@ class Bundle:
     def inputs(self) -> tuple[str, ...]:
         """Names of the graph's inputs: ``image``, and for RGB-thermal bundles ``thermal`` and ``present``."""
         return TASKS[self.task]
+
+    def label_document(self) -> dict[str, Any]:
+        """What the ids of a mask stand for, as nodes and bags say it in JSON."""
+        return {
+            "bundle": self.name,
+            "label_set": self.labels.name,
+            "unlabeled": UNLABELED,
+            "classes": _classes(self.labels),
+        }
 
 
 def load(path: str | os.PathLike[str]) -> Bundle:
@@ -132,13 +141,7 @@ def write(
             "projection": projection,
             "size": list(size),
             "sha256": hashlib.sha256(graph).hexdigest(),
-            "labels": {
-                "name": labels.name,
-                "classes": [
-                    {"id": i, "name": class_name, "color": list(color)}
-                    for i, (class_name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
-                ],
-            },
+            "labels": {"name": labels.name, "classes": _classes(labels)},
             "training": dict(training),
             "scores": dict(scores),
         }
@@ -151,6 +154,13 @@ def write(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return load(target)
+
+
+def _classes(labels: LabelSet) -> list[dict[str, Any]]:
+    return [
+        {"id": i, "name": name, "color": list(color)}
+        for i, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
+    ]
 
 
 def _swap(draft: Path, target: Path) -> None:

@@ -93,13 +93,13 @@ def check_compressed(data: Buffer) -> None:
     Costs microseconds: fit for the callback that receives it. (OpenCV fills a JPEG that was cut off with
     grey, and would have us label the grey.)
     """
-    encoded = memoryview(data).cast("B")
-    head = bytes(encoded[:8])
+    encoded = np.frombuffer(data, np.uint8)
+    head = encoded[:8].tobytes()
     kind = next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), None)
-    what = f"the compressed image ({len(encoded)} bytes) cannot be decoded"
+    what = f"the compressed image ({encoded.size} bytes) cannot be decoded"
     if kind is None:
         raise ImageError(f"{what}: it is no JPEG, PNG or WebP; send one of these.")
-    if kind == "JPEG" and _END_OF_JPEG not in bytes(encoded[-_LONGEST_TRAILER:]):
+    if kind == "JPEG" and _END_OF_JPEG not in encoded[-_LONGEST_TRAILER:].tobytes():
         raise ImageError(f"{what}: it is a JPEG that was cut off; send it whole.")
 
 

@@ -4,17 +4,15 @@
 from __future__ import annotations
 
 import array
-import json
 from typing import Any, TypeAlias
 
 import numpy as np
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import Header, String
+from std_msgs.msg import Header
 
 from samseg_ros import images
-from samseg_ros.bundle import Bundle
-from samseg_ros.labels import UNLABELED, LabelSet
+from samseg_ros.labels import LabelSet
 
 AnyImage: TypeAlias = Image | CompressedImage
 MOST_AGE = 3600.0  # seconds; a stamp that is older was not made by this clock
@@ -54,22 +52,6 @@ def age(header: Header, now: Time) -> float | None:
     stamp = Time.from_msg(header.stamp)
     seconds = (now.nanoseconds - stamp.nanoseconds) * 1e-9
     return seconds if 0.0 <= seconds <= MOST_AGE else None
-
-
-def labels_json(bundle: Bundle) -> String:
-    """What the ids of the mask mean, as JSON: ``label_set``, ``classes``, ``unlabeled``, ``bundle``."""
-    labels = bundle.labels
-    classes = [
-        {"id": i, "name": name, "color": list(color)}
-        for i, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
-    ]
-    document = {
-        "label_set": labels.name,
-        "classes": classes,
-        "unlabeled": UNLABELED,
-        "bundle": bundle.name,
-    }
-    return String(data=json.dumps(document))
 
 
 def label_info_type() -> type | None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -64,7 +65,7 @@ class Outputs:
         self.incompatible: dict[str, str] = {}  # topic: the QoS policy that keeps a subscriber away
         self._images = {name: self._advertise(Image, f"~/{name}", IMAGE_QOS) for name in IMAGES}
         self._latched = [self._advertise(String, "~/labels", LATCHED_QOS)]
-        self._latched[0].publish(messages.labels_json(bundle))
+        self._latched[0].publish(String(data=json.dumps(bundle.label_document())))
         if kind := messages.label_info_type():
             self._latched.append(self._advertise(kind, "~/label_info", LATCHED_QOS))
             header = Header(stamp=node.get_clock().now().to_msg())

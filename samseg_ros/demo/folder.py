@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folder of a demonstration's results: replaced whole by the next one, and never anybody else's."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from samseg_ros.errors import UserError
+
+SUMMARY, REPORT, VIDEO, SHEET = "summary.json", "report.html", "masks.webm", "contact_sheet.png"
+DRIVE, MASKS, TRUTH, LOGS, SENT = "drive", "masks", "truth", "logs", "sent.csv"
+_OURS = {SUMMARY, REPORT, VIDEO, SHEET, DRIVE, MASKS, TRUTH, LOGS, SENT}
+
+
+@contextmanager
+def results(out: Path) -> Iterator[Path]:
+    """A hidden folder beside `out` to work in; it takes the place of `out` when the block ends well.
+
+    After a failure `out` stays as it was, but for its ``logs``: those are of the run that failed. UserError
+    where `out` is there and holds anything but the results of a demonstration.
+    """
+    if not _is_ours(out):
+        raise UserError(f"{out} exists and is no result of a demonstration; choose another --out.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    new = work / "new"
+    new.mkdir()
+    try:
+        yield new
+        if out.exists():
+            out.rename(work / "old")
+        new.rename(out)
+    except Exception:
+        if (new / LOGS).is_dir():
+            out.mkdir(exist_ok=True)
+            shutil.rmtree(out / LOGS, ignore_errors=True)
+            (new / LOGS).rename(out / LOGS)
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _is_ours(out: Path) -> bool:
+    if not out.exists():
+        return True
+    return out.is_dir() and {path.name for path in out.iterdir()} <= _OURS

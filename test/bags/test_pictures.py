@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Masks of pictures."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from recordings import half_red
+
+from samseg_ros.bags.label import label
+from samseg_ros.errors import UserError
+
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def bundle(red_bundle, tmp_path_factory) -> str:
+    return str(red_bundle(tmp_path_factory.mktemp("bundle") / "red").path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, size in (("a.png", (32, 64)), ("b.bmp", (64, 128))):
+        cv2.imwrite(str(folder / name), half_red(*size))
+    return folder
+
+
+def test_a_folder_becomes_a_folder_of_masks(pictures, tmp_path, bundle):
+    (pictures / "readme.txt").write_text("not a picture")
+    summary = label(pictures, tmp_path / "out", bundle, runtime="onnxruntime")
+    assert (summary["frames"], summary["skipped"]) == (2, 0)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "b.png", "labels.json"]
+    for name, (height, width) in (("a", (32, 64)), ("b", (64, 128))):
+        mask = cv2.imread(str(tmp_path / "out" / f"{name}.png"), cv2.IMREAD_UNCHANGED)
+        assert mask.dtype == np.uint8 and mask.shape == (height, width)
+        assert np.all(mask[:, : width // 2] == 0) and np.all(mask[:, width // 2 :] == 8)
+    document = json.loads((tmp_path / "out" / "labels.json").read_text())
+    assert document["classes"][0]["name"] == "road"
+
+
+def test_overlays_of_a_folder(pictures, tmp_path, bundle):
+    label(pictures, tmp_path / "out", bundle, overlay=True)
+    overlay = cv2.imread(str(tmp_path / "out" / "overlay" / "b.jpg"))
+    assert overlay.shape == (64, 128, 3)
+    assert overlay[32, 96, 2] > overlay[32, 32, 2] + 80
+
+
+def test_one_picture_becomes_one_mask(pictures, tmp_path, bundle):
+    label(pictures / "a.png", tmp_path / "mask.png", bundle, overlay=True)
+    assert cv2.imread(str(tmp_path / "mask.png"), cv2.IMREAD_UNCHANGED).shape == (32, 64)
+    assert (tmp_path / "mask_overlay.jpg").is_file()
+
+
+def test_an_unreadable_picture_is_skipped_and_named(pictures, tmp_path, bundle):
+    (pictures / "broken.jpg").write_bytes(b"\xff\xd8 no jpeg")
+    summary = label(pictures, tmp_path / "out", bundle)
+    assert (summary["frames"], summary["skipped"]) == (2, 1)
+    assert "broken.jpg cannot be read" in summary["reasons"][str(pictures)]
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ("nothing -> out", "holds no pictures"),
+        ("unreadable -> out", "none of the 1 pictures"),
+        ("twins -> out", "a.jpg and a.png would both become a.png"),
+        ("in/a.png -> mask.jpg", "is no PNG name"),
+        ("unreadable/x.png -> mask.png", "cannot be read as a picture"),
+        ("in -> in", "exists already"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_leaves_nothing(pictures, tmp_path, bundle, names, sentence):
+    source, out = names.split(" -> ")
+    for name in ("nothing", "unreadable", "twins"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "unreadable" / "x.png").write_bytes(b"no png")
+    for name in ("a.png", "a.jpg"):
+        cv2.imwrite(str(tmp_path / "twins" / name), half_red())
+    before = sorted(p.name for p in tmp_path.iterdir())
+    with pytest.raises(UserError, match=sentence):
+        label(tmp_path / source, tmp_path / out, bundle)
+    assert sorted(p.name for p in tmp_path.iterdir()) == before

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bags in every form they come in, and damaged ones."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from recordings import STRING, messages, write_recording
+from rosbags.rosbag2 import StoragePlugin
+
+from samseg_ros.bags.read import IMAGE, Bag, image_topics, is_bag, modern_name
+from samseg_ros.bags.write import channel, new_bag
+from samseg_ros.errors import UserError
+
+
+@pytest.mark.parametrize("storage", list(StoragePlugin))
+def test_a_directory_an_only_file_and_a_directory_without_metadata_read_alike(tmp_path, storage):
+    whole = write_recording(tmp_path / "whole", storage=storage)
+    expected = messages(whole)
+    assert len(expected) == 1 + 3 * 3
+    with Bag(whole) as bag:
+        assert bag.storage is storage
+        assert bag.count() == 10 and bag.count({"/front"}) == 3
+        assert image_topics(bag) == ["/front", "/rear/compressed"]
+
+    suffix = ".mcap" if storage is StoragePlugin.MCAP else ".db3"
+    alone = next(whole.glob(f"*{suffix}"))
+    for path in (alone, whole):
+        (whole / "metadata.yaml").unlink(missing_ok=True)
+        assert is_bag(path)
+        assert [(m.channel.topic, m.time, m.data) for m in messages(path)] == [
+            (m.channel.topic, m.time, m.data) for m in expected
+        ]
+
+
+def test_messages_come_with_their_types_and_qos(tmp_path):
+    with Bag(write_recording(tmp_path / "bag")) as bag:
+        by_topic = {c.topic: c for c in bag.channels}
+    assert by_topic["/front"].msgtype == IMAGE
+    assert "uint32 height" in by_topic["/front"].definition
+    assert by_topic["/note"].qos[0].durability.name == "TRANSIENT_LOCAL"
+    assert by_topic["/front"].qos[0].reliability.name == "BEST_EFFORT"
+    assert by_topic["/odd"].msgtype == "nobody_msgs/msg/Knows"
+
+
+def test_type_names_of_the_first_releases_are_read_as_todays():
+    assert modern_name("sensor_msgs/Image") == IMAGE
+    assert modern_name(IMAGE) == IMAGE
+
+
+def old_bag(path: Path) -> Path:
+    """An sqlite3 bag as the first ROS 2 release wrote it: no metadata, no QoS, no ``/msg/``."""
+    database = sqlite3.connect(path)
+    database.execute(
+        "CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, "
+        "serialization_format TEXT NOT NULL)"
+    )
+    database.execute(
+        "CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER NOT NULL, "
+        "timestamp INTEGER NOT NULL, data BLOB NOT NULL)"
+    )
+    database.execute("INSERT INTO topics VALUES (1, '/text', 'std_msgs/String', 'cdr')")
+    database.execute("INSERT INTO messages VALUES (1, 1, 5, ?)", (b"\0\1\0\0\3\0\0\0hi\0",))
+    database.commit()
+    database.close()
+    return path
+
+
+def test_a_bag_of_the_first_release_reads(tmp_path):
+    (message,) = messages(old_bag(tmp_path / "old.db3"))
+    assert (message.channel.msgtype, message.time, message.data) == (STRING, 5, b"\0\1\0\0\3\0\0\0hi\0")
+    assert message.channel.definition and message.channel.digest.startswith("RIHS01_")
+
+
+@pytest.mark.parametrize("suffix", [".mcap", ".db3"])
+@pytest.mark.parametrize("keep", [0, 10, 0.5, -1])
+def test_a_truncated_bag_says_so_in_one_sentence(tmp_path, suffix, keep):
+    path = write_recording(tmp_path / f"bag{suffix}", frames=40)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep) if isinstance(keep, float) else keep])
+    if suffix == ".db3" and keep == -1:
+        pytest.skip("SQLite reads all pages but the last one's end, which holds nothing")
+    with pytest.raises(UserError, match=r"damaged or was never closed \(.+\); recover it"):
+        messages(path)
+
+
+def test_messages_that_damage_has_swallowed_are_missed(tmp_path):
+    path = write_recording(tmp_path / "bag.mcap", frames=20)
+    data = bytearray(path.read_bytes())
+    third = len(data) // 3
+    data[third : 2 * third] = bytes(third)
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="damaged"):
+        messages(path)
+
+
+def test_what_is_no_bag_is_refused_in_one_sentence(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "notes.txt").write_text("no bag")
+    (tmp_path / "old.bag").write_bytes(b"#ROSBAG V2.0\n")
+    (tmp_path / "text.mcap").write_text("no mcap at all, whatever its name says")
+    for name, sentence in {
+        "missing": "does not exist; give a ROS 2 bag",
+        "folder": "is no ROS 2 bag; give a bag's directory",
+        "notes.txt": "is no ROS 2 bag",
+        "old.bag": "is a ROS 1 bag; convert it with rosbags-convert",
+        "text.mcap": "is damaged",
+    }.items():
+        with pytest.raises(UserError, match=sentence):
+            messages(tmp_path / name)
+
+
+def test_metadata_that_names_a_missing_file_is_damage(tmp_path):
+    bag = write_recording(tmp_path / "bag")
+    next(bag.glob("*.mcap")).unlink()
+    with pytest.raises(UserError, match="is damaged"):
+        messages(bag)
+
+
+@pytest.mark.parametrize("storage", list(StoragePlugin))
+def test_an_empty_bag_is_a_bag(tmp_path, storage):
+    with new_bag(tmp_path / "empty", storage) as bag:
+        bag.add(channel("/front", IMAGE))
+    with Bag(tmp_path / "empty") as bag:
+        assert (bag.count(), bag.start(), list(bag.messages())) == (0, 0, [])
+        assert image_topics(bag) == ["/front"]

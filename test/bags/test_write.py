@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bags appear whole or not at all."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from recordings import messages, write_recording
+
+from samseg_ros.bags.draft import draft
+from samseg_ros.bags.read import IMAGE
+from samseg_ros.bags.write import channel, new_bag
+from samseg_ros.errors import UserError
+
+
+@pytest.mark.parametrize("name", ["bag", "bag.mcap", "bag.db3"])
+def test_an_existing_bag_is_never_touched(tmp_path, name):
+    path = write_recording(tmp_path / name)
+    before = messages(path)
+    with pytest.raises(UserError, match="exists already; choose another name"):
+        write_recording(path, frames=1)
+    assert messages(path) == before
+
+
+def test_one_that_appears_meanwhile_is_not_overwritten(tmp_path):
+    out = tmp_path / "out.png"
+    with pytest.raises(UserError, match="exists already"), draft(out) as path:
+        path.write_text("ours")
+        out.write_text("theirs")
+    assert out.read_text() == "theirs"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("name", ["bag", "bag.mcap", "bag.db3"])
+def test_after_an_error_nothing_is_left(tmp_path, name):
+    with pytest.raises(RuntimeError, match="half way"), new_bag(tmp_path / name) as bag:
+        bag.write(channel("/front", IMAGE), 1, b"\0\1\0\0")
+        raise RuntimeError("half way")
+    assert list(tmp_path.iterdir()) == []
+
+
+WRITING = """
+import sys, time
+from pathlib import Path
+from samseg_ros.bags.write import new_bag, channel
+with new_bag(Path(sys.argv[1])) as bag:
+    for i in range(200):
+        bag.write(channel("/front", "sensor_msgs/msg/Image"), i, bytes(100_000))
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_killed_mid_way_leaves_no_bag(tmp_path, end):
+    out = tmp_path / "bag"
+    process = subprocess.Popen([sys.executable, "-c", WRITING, str(out)], stdout=subprocess.PIPE, text=True,
+                               stderr=subprocess.DEVNULL)  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    os.kill(process.pid, end)
+    process.wait(20)
+    process.stdout.close()
+    assert not out.exists()
+    visible = [path for path in tmp_path.iterdir() if not path.name.startswith(".")]
+    assert visible == []
+    if end is signal.SIGINT:
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bag_names_its_files_after_itself(tmp_path):
+    bag = write_recording(tmp_path / "drive")
+    assert sorted(path.name for path in bag.iterdir()) == ["drive.mcap", "metadata.yaml"]
+    assert oct(bag.stat().st_mode)[-3:] == "755"
+    assert time.time() - Path(bag).stat().st_mtime < 60

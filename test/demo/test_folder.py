@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a demonstration puts its results, and what it will not touch."""
+
+import pytest
+
+from samseg_ros.demo.folder import LOGS, REPORT, SUMMARY, results
+from samseg_ros.errors import UserError
+
+
+def run(out, text):
+    with results(out) as folder:
+        (folder / SUMMARY).write_text(text)
+        (folder / LOGS).mkdir()
+        (folder / LOGS / "node.log").write_text(text)
+
+
+def test_a_second_run_replaces_the_first(tmp_path):
+    out = tmp_path / "demo"
+    run(out, "first")
+    (out / REPORT).write_text("of the first")
+    run(out, "second")
+    assert (out / SUMMARY).read_text() == "second"
+    assert not (out / REPORT).exists()
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_what_is_somebody_elses_is_left_alone(tmp_path, kind):
+    out = tmp_path / "demo"
+    if kind == "folder":
+        run(out, "first")
+        (out / "thesis.tex").write_text("years of work")
+    else:
+        out.write_text("years of work")
+    with pytest.raises(UserError, match="is no result of a demonstration; choose another --out"):
+        run(out, "second")
+    assert (out / "thesis.tex" if kind == "folder" else out).read_text() == "years of work"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_after_a_failure_the_logs_tell_more_and_the_rest_stays(tmp_path, before):
+    out = tmp_path / "demo"
+    if before:
+        run(out, "first")
+    with pytest.raises(UserError), results(out) as folder:
+        (folder / SUMMARY).write_text("half")
+        (folder / LOGS).mkdir()
+        (folder / LOGS / "node.log").write_text("why")
+        raise UserError("it failed.")
+    assert (out / LOGS / "node.log").read_text() == "why"
+    assert [p.name for p in out.iterdir() if p.name != LOGS] == ([SUMMARY] if before else [])
+    assert list(tmp_path.iterdir()) == [out]
+    run(out, "second")  # a folder that holds logs alone is ours too
+
+
+def test_ctrl_c_leaves_everything_as_it_was(tmp_path):
+    with pytest.raises(KeyboardInterrupt), results(tmp_path / "demo") as folder:
+        (folder / LOGS).mkdir()
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
