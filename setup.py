@@ -53,7 +53,7 @@ setup(
         "openvino": ["openvino>=2024.0"],
         "onnx": ["onnxruntime>=1.17"],
         "tensorrt": ["tensorrt>=8.6", "cuda-python"],
-        "demo": ["openvino>=2024.0", "trimesh>=4.0", "embreex"],
+        "demo": ["openvino>=2024.0", "embreex"],
         "train": [
             "torch>=2.2",
             "transformers>=5.20",
