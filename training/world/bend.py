@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from .part import Geometry
+from .shape import Reals
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Bend:
         """Direction of the street at x metres along it, radians."""
         return self.curvature * x
 
-    def point(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """World positions (..., 3) of straight-street positions (..., 3)."""
+    def point(self, points: Reals) -> Reals:
+        """World positions (..., 3) of straight-street positions (..., 3), in their precision."""
         x, y, z = points[..., 0], points[..., 1], points[..., 2]
         turn = self.curvature * x
         if abs(self.curvature) > 1e-7:
-            px, py = np.sin(turn) / self.curvature, (1 - np.cos(turn)) / self.curvature
+            # 1 - cos by the half angle, which does not cancel in single precision.
+            px: Reals = np.sin(turn) / self.curvature
+            py: Reals = 2 * np.sin(turn / 2) ** 2 / self.curvature
         else:
             px, py = x, 0 * x
         rise = self.slope * x + self.wave * np.sin(2 * np.pi * x / 160)
@@ -44,8 +46,4 @@ class Bend:
         c, s = np.cos(turn), np.sin(turn)
         n = geometry.normal
         normal = np.stack([n[..., 0] * c - n[..., 1] * s, n[..., 0] * s + n[..., 1] * c, n[..., 2]], -1)
-        return replace(
-            geometry,
-            tri=self.point(geometry.tri.astype(np.float64)).astype(np.float32),
-            normal=normal.astype(np.float32),
-        )
+        return replace(geometry, tri=self.point(geometry.tri), normal=normal)

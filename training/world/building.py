@@ -5,7 +5,8 @@ chimneys.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -59,9 +60,12 @@ class Facade:
     width: float
 
 
+_values = attrgetter(*(f.name for f in fields(Facade)))
+
+
 def facade_table(rows: list[Facade]) -> npt.NDArray[np.float32]:
     """Rows as (N, 30) float32, columns in the order of Facade's fields."""
-    return np.array([astuple(r) for r in rows], np.float32).reshape(-1, 30)
+    return np.array([_values(r) for r in rows], np.float32).reshape(-1, 30)
 
 
 def random_facade(

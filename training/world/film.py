@@ -40,30 +40,41 @@ def random_lens(rng: np.random.Generator) -> Lens:
 def develop(
     radiance: Reals, light: Light, lens: Lens, wrap: bool, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """RGB image (H, W, 3) uint8 from radiance (H, W, 3).  wrap: left and right edges join (erp)."""
-    h, w = radiance.shape[:2]
-    image = np.minimum(radiance, 60.0) * np.array(light.white, np.float32) * np.float32(light.exposure)
-    bright = np.maximum(image - 1.6, 0)
-    if bright.any():
-        small = cv2.resize(np.minimum(bright, 25), (w // 4, h // 4), interpolation=cv2.INTER_AREA)
-        sigma = w / 4 * 0.008
-        image = image + lens.glare * (
-            cv2.GaussianBlur(small_up(small, w, h), (0, 0), 1) * 1.0
-            + small_up(cv2.GaussianBlur(small, (0, 0), sigma * 2.5), w, h) * 1.5
-        )
-    if not wrap and lens.vignette > 0:
-        y, x = np.ogrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j]
-        image = image * (1 - lens.vignette * np.clip((x * x + y * y) / 2, 0, 1))[..., None].astype(np.float32)
-    k = cv2.getGaussianKernel(3, lens.blur).astype(np.float32)
-    image = cv2.sepFilter2D(image, -1, k, k)
-    shot = np.sqrt(np.clip(image, 0, 1)) * np.float32(light.noise) + np.float32(light.noise * 0.4)
-    image = image + rng.standard_normal(image.shape, np.float32) * shot
-    tone = 1 - np.exp(-1.25 * np.clip(image, 0, None))
-    tone = np.clip(tone * 1.06, 0, 1) ** np.float32(1 / lens.gamma)
-    grey = tone.mean(axis=2, keepdims=True)
-    tone = grey + (tone - grey) * np.float32(light.saturation)
-    tone = 0.45 + (tone - 0.45) * np.float32(light.contrast)
-    out = np.clip(tone * 255 + 0.5, 0, 255).astype(np.uint8)
+    """RGB image (H, W, 3) uint8 from radiance (3, H, W).  wrap: left and right edges join (erp)."""
+    h, w = radiance.shape[1:]
+    gain = np.array(light.white, np.float32) * np.float32(light.exposure)
+    kernel = cv2.getGaussianKernel(3, lens.blur).astype(np.float32)
+    tones = []
+    for plane, k in zip(radiance, gain, strict=True):
+        image = np.minimum(plane, np.float32(60)) * k
+        bright = np.clip(image - np.float32(1.6), 0, 25)
+        if bright.any():
+            small = cv2.resize(bright, (w // 4, h // 4), interpolation=cv2.INTER_AREA)
+            image += lens.glare * cv2.GaussianBlur(small_up(small, w, h), (0, 0), 1)
+            wide = cv2.GaussianBlur(small, (0, 0), w / 4 * 0.02)
+            image += (lens.glare * 1.5) * small_up(wide, w, h)
+        if not wrap and lens.vignette > 0:
+            y, x = np.ogrid[-1 : 1 : h * 1j, -1 : 1 : w * 1j]
+            image *= (1 - lens.vignette * np.clip((x * x + y * y) / 2, 0, 1)).astype(np.float32)
+        image = np.asarray(cv2.sepFilter2D(image, -1, kernel, kernel))
+        shot = np.sqrt(np.clip(image, 0, 1))
+        shot += np.float32(0.4)
+        shot *= rng.standard_normal(image.shape, np.float32)
+        shot *= np.float32(light.noise)
+        image += shot
+        np.maximum(image, 0, out=image)
+        image *= np.float32(-1.25)
+        tone = np.float32(1.06) - np.float32(1.06) * np.asarray(cv2.exp(image))
+        tones.append(np.asarray(cv2.pow(np.clip(tone, 1e-8, 1), 1 / lens.gamma)))
+    grey = (tones[0] + tones[1] + tones[2]) * np.float32((1 - light.saturation) * light.contrast / 3)
+    grey += np.float32(0.45 - 0.45 * light.contrast)
+    out = np.empty((h, w, 3), np.uint8)
+    for channel in range(3):
+        tone = tones[channel] * np.float32(light.saturation * light.contrast)
+        tone += grey
+        tone *= np.float32(255)
+        tone += np.float32(0.5)
+        out[..., channel] = np.clip(tone, 0, 255, out=tone)
     if lens.jpeg:
         ok, data = cv2.imencode(".jpg", out[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, lens.jpeg])
         again = cv2.imdecode(data, cv2.IMREAD_COLOR) if ok else None

@@ -87,13 +87,14 @@ class Geometry:
 
 
 class Assembly:
-    """Collects pieces; hands out instance ids."""
+    """Collects pieces; hands out instance ids.  Shapes are moved into place all at once when it finishes."""
 
     def __init__(self, first_instance: int = 1) -> None:
         self.parts: list[Part] = []
         self._index: dict[Part, int] = {}
         self._shapes: list[Shape] = []
         self._numbers: list[int] = []
+        self._places: list[tuple[float, float, float, float, float]] = []
         self.next_instance = first_instance
 
     def new_instance(self) -> int:
@@ -101,14 +102,20 @@ class Assembly:
         self.next_instance += 1
         return self.next_instance - 1
 
-    def add(self, shape: Shape, part: Part) -> None:
-        """Adds one shape."""
+    def add(
+        self,
+        shape: Shape,
+        part: Part,
+        place: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 1.0),
+    ) -> None:
+        """Adds one shape; place: metres x, y, z, yaw in radians, scale."""
         number = self._index.get(part)
         if number is None:
             number = self._index[part] = len(self.parts)
             self.parts.append(part)
         self._shapes.append(shape)
         self._numbers.append(number)
+        self._places.append(place)
 
     def place(
         self,
@@ -120,10 +127,10 @@ class Assembly:
         scale: float = 1.0,
         instance: int | None = None,
     ) -> None:
-        """Adds pieces moved into place; with an instance id, all of them get it."""
+        """Adds pieces scaled, turned and moved into place; with an instance id, all of them get it."""
         for piece in pieces:
             part = piece.part if instance is None else replace(piece.part, instance=instance)
-            self.add(piece.shape.placed(x, y, z, yaw, scale), part)
+            self.add(piece.shape, part, (x, y, z, yaw, scale))
 
     def finish(self) -> Geometry:
         """The collected geometry."""
@@ -136,9 +143,22 @@ class Assembly:
                 [],
             )
         counts = [len(s.tri) for s in self._shapes]
+        tri = np.concatenate([s.tri for s in self._shapes])
+        normal = np.concatenate([s.normal for s in self._shapes])
+        x, y, z, yaw, scale = np.array(self._places, np.float64).T
+        rows = np.stack([x, y, z, np.cos(yaw), np.sin(yaw), scale], -1).astype(np.float32)
+        x, y, z, cos, sin, scale = np.repeat(rows, counts, axis=0).T[..., None]
+        tri *= scale[..., None]
+        for vectors in (tri, normal):
+            ahead, left = vectors[..., 0].copy(), vectors[..., 1].copy()
+            vectors[..., 0] = cos * ahead - sin * left
+            vectors[..., 1] = sin * ahead + cos * left
+        tri[..., 0] += x
+        tri[..., 1] += y
+        tri[..., 2] += z
         return Geometry(
-            np.concatenate([s.tri for s in self._shapes]),
-            np.concatenate([s.normal for s in self._shapes]),
+            tri,
+            normal,
             np.concatenate([s.uv for s in self._shapes]),
             np.repeat(np.asarray(self._numbers, np.int32), counts),
             self.parts,

@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from . import furniture
-from .car import repainted
 from .layout import Layout
 from .light import Light
 from .part import Assembly, Piece
 from .sign import signpost, traffic_light
 from .stock import BICYCLES, CARS, LORRIES, stock_bicycle, stock_car, stock_lorry
+from .vehicle import repainted
 
 
 def place_furniture(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,9 @@ from .light import LIGHTS, Light, random_light
 from .palette import STYLES
 from .part import Geometry
 from .render import Images, View, render
+from .shape import Reals
 from .street import build_street
+from .trace import Solid, Tracer
 from .traffic import Actor, Drive, moved, random_actors, random_drive
 
 MIX = ("day", "day", "day", "day", "dusk", "night", "fog", "overexposed")
@@ -114,7 +116,7 @@ class Scene:
     hfov: float
     still: Geometry
     facades: npt.NDArray[np.float32]
-    lamps: npt.NDArray[np.float64]
+    lamps: Reals
     lamp_rgb: npt.NDArray[np.float32]
     actors: list[Actor]
 
@@ -175,10 +177,14 @@ def scene_camera(settings: Settings, scene: Scene, seconds: float) -> Camera:
     return Camera(settings.camera, settings.height, settings.width, scene.hfov, pose)
 
 
-def _ahead(geometry: Geometry, camera: Camera, behind: float = 30.0) -> Geometry:
-    """Leaves out what lies far behind a pinhole camera; what is nearer may throw a shadow into view."""
-    depth = (geometry.tri - camera.pose[:3, 3].astype(np.float32)) @ camera.pose[:3, 0].astype(np.float32)
-    keep = depth.max(axis=1) > -behind
+def _ahead(geometry: Geometry, cameras: Sequence[Camera], behind: float = 30.0) -> Geometry:
+    """Leaves out what lies far behind all of some pinhole cameras; what is nearer may throw a shadow into
+    view.
+    """
+    keep = np.zeros(len(geometry.tri), bool)
+    for camera in cameras:
+        place, forward = camera.pose[:3, 3].astype(np.float32), camera.pose[:3, 0].astype(np.float32)
+        keep |= (geometry.tri @ forward).max(axis=1) > place @ forward - behind
     return replace(
         geometry,
         tri=geometry.tri[keep],
@@ -190,16 +196,23 @@ def _ahead(geometry: Geometry, camera: Camera, behind: float = 30.0) -> Geometry
 
 def render_scene(settings: Settings, scene: Scene, first: int, steps: range) -> Iterator[Frame]:
     """Frames `steps` of a scene; `first` is the run's frame number of the scene's step 0."""
+    still = scene.still
+    if settings.camera == "pinhole":
+        way = np.linspace(0, (settings.frames_per_scene - 1) / settings.hz, min(settings.frames_per_scene, 8))
+        still = _ahead(still, [scene_camera(settings, scene, float(seconds)) for seconds in way])
+    kept = Solid(still) if settings.frames_per_scene > 1 else None
     for step in steps:
         seconds = step / settings.hz
         camera = scene_camera(settings, scene, seconds)
         rng = np.random.default_rng(np.random.SeedSequence([settings.seed, scene.number, step, 1]))
-        geometry = scene.still.appended(scene.plan.bend.apply(moved(scene.actors, seconds)))
+        moving = scene.plan.bend.apply(moved(scene.actors, seconds))
         if settings.camera == "pinhole":
-            geometry = _ahead(geometry, camera)
+            moving = _ahead(moving, [camera])
+        # One Embree scene is quicker to cast at, a kept one need not be built again.
+        tracer = Tracer([kept, Solid(moving)] if kept else [Solid(still.appended(moving))])
         near = np.argsort(np.linalg.norm(scene.lamps - camera.pose[:3, 3], axis=1))[:12]
         beam = 60.0 if scene.light.name == "night" and abs(scene.drive.y) < scene.plan.half else 0.0
-        view = View(geometry, scene.facades, scene.lamps[near], scene.lamp_rgb, beam, scene.light, scene.lens)
+        view = View(tracer, scene.facades, scene.lamps[near], scene.lamp_rgb, beam, scene.light, scene.lens)
         images = render(view, camera, rng, settings.samples)
         yield Frame(first + step, scene.number, seconds, camera, scene.light.name, images)
 

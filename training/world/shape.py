@@ -151,15 +151,7 @@ def boxes(bounds: npt.ArrayLike, bottom: bool = False) -> Shape:
     size = (b[:, 1::2] - b[:, ::2])[:, None, None]
     local = _BOX_TRI[None, :n] * size
     tri = local + b[:, ::2][:, None, None]
-    uv = np.stack(
-        [
-            np.take_along_axis(
-                local, np.broadcast_to(_BOX_AXES[None, :n, None, k : k + 1], (*local.shape[:3], 1)), 3
-            )[..., 0]
-            for k in (0, 1)
-        ],
-        -1,
-    )
+    uv = local[:, np.arange(n)[:, None, None], np.arange(3)[:, None], _BOX_AXES[:n, None]]
     normal = np.empty_like(tri)
     normal[:] = _BOX_NORMAL[:n]
     return Shape(tri.reshape(-1, 3, 3), normal.reshape(-1, 3, 3), uv.reshape(-1, 3, 2))

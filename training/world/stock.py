@@ -12,8 +12,9 @@ from functools import lru_cache
 import numpy as np
 
 from . import tree as trees
-from .car import car, lorry
+from .car import car
 from .classes import Street11
+from .lorry import lorry
 from .part import RGB, Material, Part, Piece
 from .person import Look, bicycle, cyclist, person, random_look
 from .shape import Shape, joined

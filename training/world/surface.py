@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .columns import dot, pick, put, scale, zeros
 from .facade import shade_facade
 from .part import Material, Part
 from .sign import TILE, faces
@@ -54,7 +55,8 @@ class Surface:
     material: npt.NDArray[np.uint8]
 
 
-def _asphalt(color: Reals, seed: Reals, x: Reals, y: Reals, foot: Reals) -> Reals:
+def _asphalt(seed: Reals, x: Reals, y: Reals, foot: Reals) -> Reals:
+    """What the tarmac's colour is multiplied with (N,): grain, patches, cracks and oil."""
     grain = noise(x, y, 0.02, foot, 1) * 0.13 + noise(x, y, 0.05, foot, 2) * 0.06
     broad = fbm(x + seed * 50, y, 3.5, foot, 3) * 0.07 + noise(x * 0.12, y + seed * 31, 0.9, foot, 3) * 0.05
     crack = np.abs(noise(x + seed * 17, y + 40, 1.1, foot * 6, 0) + 0.25 * noise(x, y, 0.2, foot * 3, 2))
@@ -62,8 +64,7 @@ def _asphalt(color: Reals, seed: Reals, x: Reals, y: Reals, foot: Reals) -> Real
         np.clip(1 - crack / 0.025, 0, 1) * (noise(x, y, 4.0, foot, 1) > 0.5) * np.clip(1 - foot / 0.06, 0, 1)
     )
     spot = np.clip(noise(x + 91, y + 13 * seed, 0.8, foot, 2) - 2.0, 0, 1)
-    k = np.clip((1 + grain + broad) * (1 - 0.45 * line) * (1 - 0.5 * spot), 0.3, 1.6)
-    return color * k[:, None]
+    return np.clip((1 + grain + broad) * (1 - 0.45 * line) * (1 - 0.5 * spot), 0.3, 1.6)
 
 
 def _greenhouse(color: Reals, extra: Reals, uv: Reals) -> tuple[Reals, Reals]:
@@ -89,142 +90,138 @@ def _greenhouse(color: Reals, extra: Reals, uv: Reals) -> tuple[Reals, Reals]:
 def surface(hits: Hits, table: PartTable, facades: Reals, pixel_angle: float, night: float) -> Surface:
     """Looks of all hits.  pixel_angle: radians per pixel.  night: 1 when rooms are lit, else 0."""
     part = hits.part
-    material, albedo = table.material[part], table.color[part].copy()
+    material, albedo = table.material[part], pick(table.color, part)
     n = len(part)
-    emitted, gloss = np.zeros((n, 3), np.float32), np.zeros(n, np.float32)
+    emitted, gloss = zeros(n), np.zeros(n, np.float32)
     soft, glass = np.zeros(n, np.float32), np.zeros(n, np.float32)
     across = hits.distance * np.float32(pixel_angle)
-    slant = np.clip(-np.einsum("ij,ij->i", hits.flat, hits.view), 0.06, 1)
+    slant = np.clip(-dot(hits.flat, hits.view), 0.06, 1)
     foot = across / slant
-    uv, point, extra = hits.uv, hits.point, table.extra[part]
+    u, v = hits.uv.T
+    east, north, high = hits.point.T
+    extra = pick(table.extra, part)
+    e0, e1, e2, _ = extra.T
     where = {m: np.flatnonzero(material == m) for m in Material}
 
     i = where[Material.FACADE]
     if len(i):
-        rows = facades[extra[i, 0].astype(np.int32)]
-        upright = np.abs(hits.view[i, 2])
+        rows = pick(facades, e0[i].astype(np.int32))
+        upright = np.abs(hits.view[:, 2][i])
         look = shade_facade(
             rows,
-            uv[i, 0],
-            uv[i, 1],
+            u[i],
+            v[i],
             foot[i] * (1 - 0.5 * upright),
             across[i] / np.sqrt(np.maximum(1 - upright**2, 0.05)),
             night,
         )
-        albedo[i], glass[i], emitted[i] = look.albedo, look.glass, look.glow
+        put(albedo, i, look.albedo)
+        put(emitted, i, look.glow)
+        glass[i] = look.glass
         gloss[i] = look.glass * 0.09
     i = where[Material.ASPHALT]
-    albedo[i] = _asphalt(albedo[i], extra[i, 0], point[i, 0], point[i, 1], foot[i])
+    scale(albedo, i, _asphalt(e0[i], east[i], north[i], foot[i]))
     gloss[i] = 0.015
     i = where[Material.ROAD_PAINT]
-    worn = (
-        noise(point[i, 0], point[i, 1], 0.09, foot[i], 0) * 0.8
-        + noise(point[i, 0], point[i, 1], 0.6, foot[i], 1) * 0.6
-    )
-    keep = np.clip((worn + 2.4 - 3.6 * extra[i, 0]) * 1.2, 0.12, 1)[:, None]
-    tar = np.float32(0.09) * (1 + 0.2 * noise(point[i, 0], point[i, 1], 0.04, foot[i], 2))[:, None]
-    albedo[i] = albedo[i] * keep * 0.92 + tar * (1 - keep)
+    worn = noise(east[i], north[i], 0.09, foot[i], 0) * 0.8 + noise(east[i], north[i], 0.6, foot[i], 1) * 0.6
+    keep = np.clip((worn + 2.4 - 3.6 * e0[i]) * 1.2, 0.12, 1)[:, None]
+    tar = np.float32(0.09) * (1 + 0.2 * noise(east[i], north[i], 0.04, foot[i], 2))[:, None]
+    put(albedo, i, pick(albedo, i) * keep * 0.92 + tar * (1 - keep))
     i = where[Material.PAVING]
     gap, number = slabs(
-        uv[i, 0],
-        uv[i, 1],
-        np.maximum(extra[i, 0], 0.05),
-        np.maximum(extra[i, 1], 0.05),
-        extra[i, 2],
+        u[i],
+        v[i],
+        np.maximum(e0[i], 0.05),
+        np.maximum(e1[i], 0.05),
+        e2[i],
         0.014,
         foot[i],
     )
     grain = (
-        fbm(point[i, 0] + point[i, 2], point[i, 1], 1.6, foot[i], 3) * 0.07
-        + noise(uv[i, 0], uv[i, 1], 0.03, foot[i], 1) * 0.07
+        fbm(east[i] + high[i], north[i], 1.6, foot[i], 3) * 0.07 + noise(u[i], v[i], 0.03, foot[i], 1) * 0.07
     )
-    albedo[i] *= np.clip((0.84 + 0.32 * number + grain) * (1 - 0.5 * gap), 0.2, 1.5)[:, None]
+    scale(albedo, i, np.clip((0.84 + 0.32 * number + grain) * (1 - 0.5 * gap), 0.2, 1.5))
     i = where[Material.ROOF]
-    gap, number = slabs(uv[i, 0], uv[i, 1], extra[i, 0], extra[i, 0] * 1.2, 1.0, 0.035, foot[i])
-    albedo[i] *= np.clip(
-        (0.75 + 0.5 * number + 0.1 * fbm(uv[i, 0], uv[i, 1], 2.0, foot[i], 3)) * (1 - 0.5 * gap), 0.2, 1.7
-    )[:, None]
+    gap, number = slabs(u[i], v[i], e0[i], e0[i] * 1.2, 1.0, 0.035, foot[i])
+    scale(
+        albedo,
+        i,
+        np.clip((0.75 + 0.5 * number + 0.1 * fbm(u[i], v[i], 2.0, foot[i], 3)) * (1 - 0.5 * gap), 0.2, 1.7),
+    )
     i = where[Material.LEAF]
     tone = hashed(hits.face[i].astype(np.float32), 3.0)
-    deep = 0.55 + 0.45 * np.clip(uv[i, 0], 0, 1)
-    shift = np.stack([0.7 + 0.75 * tone, 0.75 + 0.5 * tone, 0.8 + 0.3 * tone], -1)
-    albedo[i] *= shift * deep[:, None]
-    soft[i] = extra[i, 0]
+    deep = 0.55 + 0.45 * np.clip(u[i], 0, 1)
+    shift = np.stack([0.7 + 0.75 * tone, 0.75 + 0.5 * tone, 0.8 + 0.3 * tone]).T
+    put(albedo, i, pick(albedo, i) * shift * deep[:, None])
+    soft[i] = e0[i]
     i = where[Material.GRASS]
-    x, y = point[i, 0], point[i, 1]
+    x, y = east[i], north[i]
     blade = (
         noise(x, y, 0.035, foot[i], 0) * 0.25
         + noise(x, y, 0.15, foot[i], 1) * 0.15
         + fbm(x, y, 2.5, foot[i], 3) * 0.14
     )
     dry = np.clip(fbm(x + 33, y + 7, 5.0, foot[i], 3) * 0.35, -0.1, 0.7)[:, None]
-    albedo[i] = (
-        albedo[i] * np.clip(1 + blade, 0.3, 1.8)[:, None] * (1 - dry)
-        + np.array([0.17, 0.14, 0.075], np.float32) * dry
-    )
+    straw = np.array([0.17, 0.14, 0.075], np.float32)
+    put(albedo, i, pick(albedo, i) * np.clip(1 + blade, 0.3, 1.8)[:, None] * (1 - dry) + straw * dry)
     i = where[Material.BARK]
-    ridge = (
-        noise(uv[i, 0] * 1.0, uv[i, 1] * 0.25, 0.06, foot[i], 0) * 0.25
-        + fbm(uv[i, 0], uv[i, 1], 0.7, foot[i], 3) * 0.12
-    )
-    albedo[i] *= np.clip(1 + ridge, 0.3, 1.7)[:, None]
+    ridge = noise(u[i] * 1.0, v[i] * 0.25, 0.06, foot[i], 0) * 0.25 + fbm(u[i], v[i], 0.7, foot[i], 3) * 0.12
+    scale(albedo, i, np.clip(1 + ridge, 0.3, 1.7))
     i = where[Material.PLANK]
-    board = np.floor(uv[i, 0] / np.where(extra[i, 0] > 0, extra[i, 0], 10.0))
+    board = np.floor(u[i] / np.where(e0[i] > 0, e0[i], 10.0))
     fade = np.clip(1.5 - foot[i] / 0.14, 0, 1)
-    edge = inside(np.mod(uv[i, 0], np.maximum(extra[i, 0], 0.01)), 0.0, 0.012, foot[i]) * (extra[i, 0] > 0)
-    albedo[i] *= np.clip(
-        (
-            1
-            + (hashed(board, 5.0) - 0.5) * 0.4 * fade
-            + noise(uv[i, 0], uv[i, 1] * 0.15, 0.03, foot[i], 2) * 0.15
-        )
-        * (1 - 0.6 * edge),
-        0.2,
-        1.6,
-    )[:, None]
+    edge = inside(np.mod(u[i], np.maximum(e0[i], 0.01)), 0.0, 0.012, foot[i]) * (e0[i] > 0)
+    scale(
+        albedo,
+        i,
+        np.clip(
+            (1 + (hashed(board, 5.0) - 0.5) * 0.4 * fade + noise(u[i], v[i] * 0.15, 0.03, foot[i], 2) * 0.15)
+            * (1 - 0.6 * edge),
+            0.2,
+            1.6,
+        ),
+    )
     i = where[Material.CAR_PAINT]
-    along = uv[i, 1] / np.maximum(extra[i, 0], 0.1)
+    along = v[i] / np.maximum(e0[i], 0.1)
     seam = np.zeros(len(i), np.float32)
     for at in (0.36, 0.56, 0.73):
-        seam += inside(along, at - 0.0016, at + 0.0016, foot[i] / np.maximum(extra[i, 0], 1))
-    seam *= (np.abs(hits.normal[i, 2]) < 0.75) & (extra[i, 0] > 0)
-    grime = np.clip(0.45 - (point[i, 2] - 0.2), 0, 0.3)
+        seam += inside(along, at - 0.0016, at + 0.0016, foot[i] / np.maximum(e0[i], 1))
+    seam *= (np.abs(hits.normal[:, 2][i]) < 0.75) & (e0[i] > 0)
+    grime = np.clip(0.45 - (high[i] - 0.2), 0, 0.3)
     albedo[i] = (
         albedo[i] * (1 - 0.6 * np.clip(seam, 0, 1))[:, None] * (1 - grime)[:, None] + 0.05 * grime[:, None]
     )
     gloss[i] = 0.06
     i = where[Material.GREENHOUSE]
-    albedo[i], glass[i] = _greenhouse(albedo[i], extra[i], uv[i])
+    albedo[i], glass[i] = _greenhouse(pick(albedo, i), pick(extra, i), pick(hits.uv, i))
     gloss[i] = 0.06 + 0.06 * glass[i]
     i = where[Material.WHEEL]
-    r = np.hypot(uv[i, 0], uv[i, 1])
-    spoke = np.cos(np.arctan2(uv[i, 1], uv[i, 0]) * extra[i, 0])
+    r = np.hypot(u[i], v[i])
+    spoke = np.cos(np.arctan2(v[i], u[i]) * e0[i])
     alloy = ((r < 0.66) & ((spoke > -0.1) | (r < 0.2) | (r > 0.58)))[:, None]
     albedo[i] = np.where(alloy, albedo[i], np.float32(0.018))
     gloss[i] = np.where(alloy[:, 0], 0.1, 0.0)
     i = where[Material.GLASS]
     gloss[i], glass[i] = 0.1, 1.0
     i = where[Material.METAL]
-    albedo[i] *= np.clip(1 + 0.1 * fbm(uv[i, 0], uv[i, 1], 0.5, foot[i], 3), 0.5, 1.5)[:, None]
+    scale(albedo, i, np.clip(1 + 0.1 * fbm(u[i], v[i], 0.5, foot[i], 3), 0.5, 1.5))
     gloss[i] = 0.05
     i = where[Material.SIGN]
     if len(i):
         atlas, _ = faces()
-        tile = extra[i, 0].astype(np.int32)
-        px = np.clip(uv[i, 0] * TILE, 0, TILE - 1).astype(np.int32)
-        py = np.clip(uv[i, 1] * TILE, 0, TILE - 1).astype(np.int32)
+        tile = e0[i].astype(np.int32)
+        px = np.clip(u[i] * TILE, 0, TILE - 1).astype(np.int32)
+        py = np.clip(v[i] * TILE, 0, TILE - 1).astype(np.int32)
         albedo[i] = atlas[tile, py, px] * 0.8 + 0.01
         gloss[i] = 0.03
     i = where[Material.CLOTH]
-    fold = (
-        noise(uv[i, 0] * 1.0, uv[i, 1] * 0.4, 0.09, foot[i], 0) * 0.16
-        + noise(uv[i, 0], uv[i, 1], 0.3, foot[i], 1) * 0.1
-    )
-    albedo[i] *= np.clip(1 + fold, 0.4, 1.6)[:, None]
+    fold = noise(u[i] * 1.0, v[i] * 0.4, 0.09, foot[i], 0) * 0.16 + noise(u[i], v[i], 0.3, foot[i], 1) * 0.1
+    scale(albedo, i, np.clip(1 + fold, 0.4, 1.6))
     i = where[Material.PLAIN]
-    albedo[i] *= np.clip(1 + 0.07 * fbm(uv[i, 0], uv[i, 1], 1.0, foot[i], 3), 0.5, 1.5)[:, None]
+    scale(albedo, i, np.clip(1 + 0.07 * fbm(u[i], v[i], 1.0, foot[i], 3), 0.5, 1.5))
     i = where[Material.LAMP]
     emitted[i] = albedo[i]
     albedo[i] = 0.5
 
-    return Surface(np.clip(albedo, 0, 0.95), emitted, gloss, soft, glass, material)
+    np.clip(albedo, 0, 0.95, out=albedo)
+    return Surface(albedo, emitted, gloss, soft, glass, material)

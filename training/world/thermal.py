@@ -8,6 +8,7 @@ import numpy as np
 from .classes import Street11
 from .light import Light
 from .part import Material
+from .power import power
 from .surface import PartTable, Surface
 from .texture import Reals, noise
 from .trace import Hits
@@ -60,4 +61,5 @@ def kelvin(light: Light, hits: Hits, look: Surface, table: PartTable, sun: Reals
     emissivity = emissivity - 0.08 * look.glass * wall
     up = np.clip(0.5 + 0.5 * hits.normal[:, 2], 0, 1) * open_sky
     around = light.sky * up + light.ground * (1 - up)
-    return ((emissivity * t**4 + (1 - emissivity) * around**4) ** 0.25).astype(np.float32)
+    fourth = emissivity * power(t, 4) + (1 - emissivity) * power(around, 4)
+    return np.sqrt(np.sqrt(fourth)).astype(np.float32)

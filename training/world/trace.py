@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Casting rays at a geometry with Embree, and what is known about the points they hit."""
+"""Casting rays at geometry with Embree, and what is known about the points they hit."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +11,27 @@ import numpy.typing as npt
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 
-from .part import Geometry
+from .columns import dot, pick, zeros
+from .part import Geometry, Part
 from .texture import Reals
 
 I32 = npt.NDArray[np.int32]
+I64 = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What M rays found first, before anything is worked out about it.
+
+    face: (M,) triangle number, -1 for nothing.  distance: (M,) metres.  across, along: (M,) barycentric
+    coordinates.  flat: (M, 3) face normal, neither turned nor of unit length.
+    """
+
+    face: I32
+    distance: Reals
+    across: Reals
+    along: Reals
+    flat: Reals
 
 
 @dataclass(frozen=True)
@@ -25,7 +43,7 @@ class Hits:
     both turned towards the viewer.  uv: (N, 2).
     """
 
-    ray: npt.NDArray[np.int64]
+    ray: I64
     part: I32
     face: I32
     distance: Reals
@@ -36,46 +54,89 @@ class Hits:
     uv: Reals
 
 
-class Tracer:
-    """Holds an Embree scene built from a geometry."""
+class Solid:
+    """A geometry with the Embree scene built from it, which is worth keeping while the geometry stays."""
 
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
-        self._scene = EmbreeScene()
-        self._mesh = TriangleMesh(self._scene, geometry.tri)
+        self.scene = EmbreeScene()
+        # The wrapper reads number by number, and those of float64 arrays are Python's own.
+        corners = geometry.tri.astype(np.float64)
+        self._mesh = TriangleMesh(self.scene, corners) if len(corners) else None
 
-    def hits(self, origin: npt.NDArray[np.float64], directions: Reals) -> Hits:
-        """First hits of rays from one origin (3,) along unit directions (M, 3)."""
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to hit."""
+        return self._mesh is None
+
+
+class Tracer:
+    """Casts rays at several solids as at one; triangle and part numbers run on from solid to solid."""
+
+    def __init__(self, solids: Sequence[Solid]) -> None:
+        shapes = [s.geometry for s in solids]
+        self.parts: list[Part] = [part for g in shapes for part in g.parts]
+        faces = np.cumsum([0] + [len(g.tri) for g in shapes])
+        parts = np.cumsum([0] + [len(g.parts) for g in shapes])
+        self._solids = [(s, int(n)) for s, n in zip(solids, faces, strict=False) if not s.empty]
+        self._normal = np.concatenate([g.normal for g in shapes])
+        self._uv = np.concatenate([g.uv for g in shapes])
+        self.face_part: I32 = np.concatenate(
+            [g.face_part + np.int32(n) for g, n in zip(shapes, parts, strict=False)]
+        )
+
+    def find(self, origin: Reals, directions: Reals) -> Found:
+        """What rays from one origin (3,) along unit directions (M, 3) float32 meet first."""
         start = np.empty_like(directions)
         start[:] = origin
-        found = self._scene.run(start, directions, output=1)
-        ray = np.flatnonzero(found["primID"] >= 0)
-        face = found["primID"][ray]
-        distance, b, c = found["tfar"][ray], found["u"][ray][:, None], found["v"][ray][:, None]
-        view = directions[ray]
-        g = self.geometry
-        corner = g.normal[face]
-        normal = corner[:, 0] * (1 - b - c) + corner[:, 1] * b + corner[:, 2] * c
-        normal /= np.linalg.norm(normal, axis=1, keepdims=True) + np.float32(1e-9)
-        flat = found["Ng"][ray]
-        flat /= np.linalg.norm(flat, axis=1, keepdims=True) + np.float32(1e-20)
-        flat *= -np.sign(np.einsum("ij,ij->i", flat, view))[:, None]
-        normal = np.where((np.einsum("ij,ij->i", normal, flat) < 0)[:, None], -normal, normal)
-        t = g.uv[face]
-        uv = t[:, 0] * (1 - b - c) + t[:, 1] * b + t[:, 2] * c
-        point = np.asarray(origin, np.float32) + view * distance[:, None]
-        return Hits(ray, g.face_part[face], face, distance, point, view, normal, flat, uv)
+        face = np.full(len(directions), -1, np.int32)
+        distance = np.full(len(directions), 1e37, np.float32)
+        across, along = np.zeros_like(distance), np.zeros_like(distance)
+        flat = np.zeros_like(directions)
+        for number, (solid, first) in enumerate(self._solids):
+            found = solid.scene.run(start, directions, distance, output=1)
+            if number == 0:
+                face, across, along, flat = found["primID"], found["u"], found["v"], found["Ng"]
+                face[face >= 0] += first
+                distance = found["tfar"]
+                continue
+            nearer = np.flatnonzero(found["primID"] >= 0)
+            face[nearer] = found["primID"][nearer] + first
+            across[nearer], along[nearer] = found["u"][nearer], found["v"][nearer]
+            flat[nearer], distance[nearer] = found["Ng"][nearer], found["tfar"][nearer]
+        return Found(face, distance, across, along, flat)
+
+    def hits(self, origin: Reals, directions: Reals, found: Found | None = None) -> Hits:
+        """The rays of find() that met something, with all about the points where they did."""
+        found = self.find(origin, directions) if found is None else found
+        ray = np.flatnonzero(found.face >= 0)
+        face, distance, view = found.face[ray], found.distance[ray], pick(directions, ray)
+        b, c = found.across[ray], found.along[ray]
+        a = 1 - b - c
+        normal, corner = zeros(len(ray)), self._normal.take(face, 0)
+        for k in range(3):
+            normal[:, k] = corner[:, 0, k] * a + corner[:, 1, k] * b + corner[:, 2, k] * c
+        flat = pick(found.flat, ray)
+        flat *= (-np.sign(dot(flat, view)) / (np.sqrt(dot(flat, flat)) + np.float32(1e-20)))[:, None]
+        size = np.sqrt(dot(normal, normal)) + np.float32(1e-9)
+        normal *= (np.copysign(np.float32(1), dot(normal, flat)) / size)[:, None]
+        uv, t = zeros(len(ray), 2), self._uv.take(face, 0)
+        for k in range(2):
+            uv[:, k] = t[:, 0, k] * a + t[:, 1, k] * b + t[:, 2, k] * c
+        point = view * distance[:, None]
+        point += origin.astype(np.float32)
+        return Hits(ray, self.face_part[face], face, distance, point, view, normal, flat, uv)
 
     def blocked(self, points: Reals, directions: Reals, reach: float | Reals) -> npt.NDArray[np.bool_]:
-        """Whether something lies between each point and reach metres along its direction."""
+        """Whether something lies between each point (N, 3) and reach metres along its direction (N, 3), or
+        (1, 3) for all of them.
+        """
+        out = np.zeros(len(points), bool)
         if not len(points):
-            return np.zeros(0, bool)
+            return out
+        points, directions = np.asarray(points, np.float32), np.asarray(directions, np.float32)
         far = np.empty(len(points), np.float32)
         far[:] = reach
-        found = self._scene.run(
-            np.ascontiguousarray(points, np.float32),
-            np.ascontiguousarray(directions, np.float32),
-            far,
-            query="OCCLUDED",
-        )
-        return np.asarray(found == 0)
+        for solid, _ in self._solids:
+            out |= solid.scene.run(points, directions, far, query="OCCLUDED") == 0
+        return out

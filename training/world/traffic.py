@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .car import repainted
 from .layout import Layout
 from .light import Light
 from .part import Assembly, Geometry, Piece
@@ -24,6 +23,7 @@ from .stock import (
     stock_lorry,
     stock_person,
 )
+from .vehicle import repainted
 
 
 @dataclass(frozen=True)

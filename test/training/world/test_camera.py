@@ -53,12 +53,13 @@ def test_known_box(model: str) -> None:
     from training.world.classes import Street11
     from training.world.part import Assembly, Material, Part
     from training.world.shape import box
-    from training.world.trace import Tracer
+    from training.world.trace import Solid, Tracer
 
     scene = Assembly()
     scene.add(box(4, 6, 1, 3, -1, 1, bottom=True), Part(Street11.CAR, Material.PLAIN, (0.5, 0.5, 0.5)))
     camera = Camera(model, 120, 240, 360.0 if model == "erp" else 100.0)
-    hits = Tracer(scene.finish()).hits(np.zeros(3), image_rays(camera).reshape(-1, 3).astype(np.float32))
+    rays = image_rays(camera).reshape(-1, 3).astype(np.float32)
+    hits = Tracer([Solid(scene.finish())]).hits(np.zeros(3), rays)
     seen = np.zeros(120 * 240, bool)
     seen[hits.ray] = True
     near_column, near_row = project(camera, np.array([4.0, 2.0, 0.0]))
