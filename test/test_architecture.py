@@ -13,9 +13,9 @@ NODES = PACKAGE / "nodes"
 
 # What comes with ROS, and so is there in nodes/ only. (launch/ is no part of the package.)
 OF_ROS = {
-    "ament_index_python", "builtin_interfaces", "cv_bridge", "diagnostic_msgs", "launch", "launch_ros",
-    "lifecycle_msgs", "message_filters", "rcl_interfaces", "rclpy", "rosgraph_msgs", "sensor_msgs",
-    "std_msgs", "vision_msgs",
+    "ament_index_python", "builtin_interfaces", "cv_bridge", "diagnostic_msgs", "geometry_msgs", "launch",
+    "launch_ros", "lifecycle_msgs", "message_filters", "rcl_interfaces", "rclpy", "rosgraph_msgs",
+    "sensor_msgs", "std_msgs", "tf2_msgs", "vision_msgs",
 }  # fmt: skip
 OF_TRAINING = {
     "lightning", "lightning_fabric", "peft", "pydantic", "torch", "torchvision", "training", "transformers",
@@ -35,11 +35,16 @@ LAYERS = [
         "metrics",
         "panorama",
         "thermal",
+        "lens",
+        "registration",
+        "views",
+        "grouping",
         "flow",
     },
     {"bundle", "drawing"},
     {"engine"},
     {"pipeline"},
+    {"rgbt"},
 ]
 
 

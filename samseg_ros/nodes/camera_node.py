@@ -14,7 +14,10 @@ from samseg_ros.nodes.process import run
 from samseg_ros.nodes.segmentation_node import SegmentationNode
 from samseg_ros.pipeline import Pipeline
 
-PARAMETERS = parameters.of_every_node(bundle="street_b0_camera")
+PARAMETERS = (
+    *parameters.of_every_node(bundle="street_b0_camera"),
+    parameters.transport("image_transport", "~/image"),
+)
 
 
 def pipeline(bundle: Bundle, engine: Engine, settings: Settings) -> Pipeline:

@@ -11,7 +11,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Engine
 from samseg_ros.flow.statistics import Statistics
-from samseg_ros.flow.window import Window
+from samseg_ros.flow.window import Spread
 from samseg_ros.nodes.image_input import ImageInput
 
 SILENCE = 5.0  # seconds without an image that are worth a warning
@@ -36,6 +36,8 @@ class Snapshot:
     dropped: int
     time_jumps: int
     incompatible: Mapping[str, str]  # topic: QoS policy
+    findings: Sequence[Finding] = ()  # what the cameras have to say, and
+    values: Sequence[tuple[str, str]] = ()  # their own figures
 
 
 def status(snapshot: Snapshot) -> DiagnosticStatus:
@@ -64,6 +66,7 @@ def _findings(snapshot: Snapshot) -> Iterable[Finding]:
         yield ERROR, f"{failures} frames failed lately: {statistics.last_failure}"
     for source in snapshot.inputs:
         yield from _of_input(source, now)
+    yield from snapshot.findings
     if statistics.unmeasured.values(now) and not statistics.latency.values(now):
         yield WARN, "stamps of the images are not of this node's clock; set use_sim_time when replaying."
     if not statistics.published and statistics.skipped:
@@ -94,17 +97,18 @@ def _values(snapshot: Snapshot) -> Iterable[tuple[str, str]]:
         yield "received", str(source.received)
         yield "rate in [Hz]", f"{source.arrivals.rate(now):.1f}"
         yield "age of last image [s]", "" if source.last is None else f"{now - source.last:.2f}"
-        yield from _spread("transport", source.transport_ms, now)
+        yield from spread("transport", source.transport_ms.spread(now))
         yield "malformed", str(source.malformed)
         yield "last malformed", source.last_reason
+    yield from snapshot.values
     yield "published", str(statistics.published)
     yield "rate out [Hz]", f"{statistics.inference.rate(now):.1f}"
     yield "dropped", str(snapshot.dropped)
     yield "skipped, no subscriber", str(statistics.skipped)
     yield "failed", str(statistics.failed)
-    yield from _spread("latency", statistics.latency, now)
-    yield from _spread("inference", statistics.inference, now)
-    yield from _spread("overhead", statistics.overhead, now)
+    yield from spread("latency", statistics.latency.spread(now))
+    yield from spread("inference", statistics.inference.spread(now))
+    yield from spread("overhead", statistics.overhead.spread(now))
     yield "time jumps", str(snapshot.time_jumps)
     yield (
         "incompatible QoS",
@@ -112,7 +116,7 @@ def _values(snapshot: Snapshot) -> Iterable[tuple[str, str]]:
     )
 
 
-def _spread(what: str, window: Window, now: float) -> Iterable[tuple[str, str]]:
-    spread = window.spread(now)
-    for name in ("p50", "p95", "max"):
-        yield f"{what} {name} [ms]", "" if spread is None else f"{getattr(spread, name):.1f}"
+def spread(what: str, values: Spread | None) -> Iterable[tuple[str, str]]:
+    """Median, 95th percentile and largest of some milliseconds, as values of a report."""
+    for name in Spread._fields:
+        yield f"{what} {name} [ms]", "" if values is None else f"{getattr(values, name):.1f}"

@@ -16,6 +16,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from samseg_ros.flow.window import Window
 from samseg_ros.images import ImageError
 from samseg_ros.nodes import messages
+from samseg_ros.nodes.qos import overridable
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -41,12 +42,20 @@ class ImageInput:
 
     A message that is not sound is counted and warned of, and goes no further: it cannot take the place of
     a good one that waits. With transport ``compressed`` the topic is the image's with ``/compressed``
-    appended after remapping, as image_transport does it.
+    appended after remapping, as image_transport does it. `content` says how the pixels are read.
     """
 
-    def __init__(self, node: Node, topic: str, transport: str, keep: Callable[[Arrival], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        transport: str,
+        keep: Callable[[Arrival], None],
+        content: messages.Content = messages.COLOR,
+    ) -> None:
         self._node = node
         self._keep = keep
+        self._content = content
         self._counting = threading.Lock()
         self.began = time.monotonic()
         self.last: float | None = None  # monotonic time of the last message
@@ -60,13 +69,19 @@ class ImageInput:
         base = node.resolve_topic_name(topic)
         kind, name = (CompressedImage, f"{base}/compressed") if transport == "compressed" else (Image, base)
         events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible)
-        self._subscription = node.create_subscription(kind, name, self._receive, QOS, event_callbacks=events)
+        self._subscription = node.create_subscription(
+            kind,
+            name,
+            self._receive,
+            **overridable(node, name, "subscription", QOS),
+            event_callbacks=events,
+        )
         self.topic = self._subscription.topic_name
 
     def pixels(self, arrival: Arrival) -> np.ndarray | None:
-        """The image as BGR uint8 [h, w, 3]; None where it is malformed after all, which is counted."""
+        """The image as its `content` reads it; None where it is malformed after all, which is counted."""
         try:
-            return messages.pixels(arrival.message)
+            return self._content.pixels(arrival.message)
         except ImageError as error:
             self._refuse(error)
             return None
@@ -88,7 +103,7 @@ class ImageInput:
         self.last = now
         self.arrivals.add(now)
         try:
-            messages.check(message)
+            self._content.check(message)
         except ImageError as error:
             self._refuse(error)
             return

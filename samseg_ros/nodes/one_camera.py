@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from rclpy.node import Node
 
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Engine
+from samseg_ros.nodes.diagnostics import Finding
 from samseg_ros.nodes.image_input import Arrival, ImageInput
 from samseg_ros.nodes.outputs import Segmented
 from samseg_ros.nodes.parameters import Parameter, Settings
@@ -28,9 +29,16 @@ class OneCamera:
         self._make_pipeline = make_pipeline
         self._pipeline: Pipeline
 
+    def check(self, settings: Settings) -> None:
+        """Any values go together."""
+
     def prepare(self, bundle: Bundle, engine: Engine, settings: Settings) -> None:
         self._pipeline = self._make_pipeline(bundle, engine, settings)
         self._pipeline.run(np.zeros((*bundle.size, 3), np.uint8))
+
+    def release(self) -> None:
+        if hasattr(self, "_pipeline"):
+            del self._pipeline
 
     def open(self, node: Node, settings: Settings, keep: Callable[[Arrival], None]) -> None:
         self.inputs = [ImageInput(node, "~/image", settings["image_transport"], keep)]
@@ -45,3 +53,12 @@ class OneCamera:
         if image is None:
             return None
         return Segmented(frame.message.header, image, self._pipeline.run(image, confidence), frame.at)
+
+    def time_jumped(self) -> None:
+        """Nothing is remembered from one frame to the next."""
+
+    def findings(self, now: float) -> Sequence[Finding]:
+        return ()
+
+    def values(self, now: float) -> Sequence[tuple[str, str]]:
+        return ()

@@ -3,44 +3,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from rclpy.node import Node
-from rclpy.publisher import Publisher
-from rclpy.qos import (
-    DurabilityPolicy,
-    HistoryPolicy,
-    QoSProfile,
-    ReliabilityPolicy,
-    qos_policy_name_from_kind,
-)
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header, String
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
 
 from samseg_ros import drawing
 from samseg_ros.bundle import Bundle
+from samseg_ros.labels import UNLABELED
 from samseg_ros.nodes import messages
+from samseg_ros.nodes.class_outputs import ClassOutputs, publish_labels
+from samseg_ros.nodes.parameters import Settings
+from samseg_ros.nodes.publishers import Publishers
+from samseg_ros.nodes.view_outputs import ViewOutputs
 from samseg_ros.pipeline import Result
-
-try:
-    from rclpy.event_handler import PublisherEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import PublisherEventCallbacks
-
-# Reliable and volatile reaches every kind of subscriber but one that asks for latched images.
-IMAGE_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=2, reliability=ReliabilityPolicy.RELIABLE)
-LATCHED_QOS = QoSProfile(
-    history=HistoryPolicy.KEEP_LAST,
-    depth=1,
-    reliability=ReliabilityPolicy.RELIABLE,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-)
-
-IMAGES = ("mask", "confidence", "color", "overlay")
 
 
 class Segmented(NamedTuple):
@@ -57,58 +38,75 @@ class Segmented(NamedTuple):
 
 
 class Outputs:
-    """The publishers of a configured node, under its own name: ``~/mask`` and so on."""
+    """What a configured node publishes under its own name: ``~/mask`` and so on."""
 
-    def __init__(self, node: Node, bundle: Bundle) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
+        self._publishers = Publishers(node)
+
+    def advertise(self, bundle: Bundle, settings: Settings) -> None:
+        """Create the publishers, publish the labels; ValueError for settings that do not fit the bundle."""
+        self._settings = settings
         self._table = drawing.bgr_table(bundle.labels)
-        self.incompatible: dict[str, str] = {}  # topic: the QoS policy that keeps a subscriber away
-        self._images = {name: self._advertise(Image, f"~/{name}", IMAGE_QOS) for name in IMAGES}
-        self._latched = [self._advertise(String, "~/labels", LATCHED_QOS)]
-        self._latched[0].publish(String(data=json.dumps(bundle.label_document())))
-        if kind := messages.label_info_type():
-            self._latched.append(self._advertise(kind, "~/label_info", LATCHED_QOS))
-            header = Header(stamp=node.get_clock().now().to_msg())
-            self._latched[1].publish(messages.label_info(header, bundle.labels))
+        for name in ("mask", "confidence", "color", "overlay"):
+            self._publishers.add(Image, name)
+        # The name that image_transport gives it: that of the mask after remapping, with /compressed.
+        compressed = f"{self._node.resolve_topic_name('~/mask')}/compressed"
+        self._publishers.add(CompressedImage, "mask/compressed", compressed)
+        publish_labels(self._publishers, "~/", bundle)
+        self._classes = ClassOutputs(self._publishers, bundle, settings)
+        self._views = ViewOutputs(self._publishers, settings)
+
+    @property
+    def incompatible(self) -> Mapping[str, str]:
+        """Topics with a subscriber that cannot be served, and the QoS policy that keeps it away."""
+        return self._publishers.incompatible
+
+    def values(self) -> list[tuple[str, str]]:
+        """Figures for the report on /diagnostics."""
+        return self._views.values()
 
     def wanted(self) -> frozenset[str]:
-        """Names of the images that somebody subscribes to."""
-        return frozenset(name for name, it in self._images.items() if it.get_subscription_count())
+        """Names of the outputs that somebody subscribes to."""
+        return self._publishers.wanted()
 
-    def publish(self, segmented: Segmented, wanted: frozenset[str], alpha: float) -> None:
-        """Publish the wanted images of one frame, the mask first; `alpha` is the overlay's."""
+    def need_confidence(self, wanted: frozenset[str]) -> bool:
+        """Whether these outputs cannot be made without the confidence of each pixel."""
+        return "confidence" in wanted or self._settings["min_confidence"] > 0.0
+
+    def publish(self, segmented: Segmented, wanted: frozenset[str]) -> None:
+        """Publish the wanted outputs of one frame, the mask first."""
         header, image, result, _ = segmented
+        mask = _sure(result, self._settings["min_confidence"])
         if "mask" in wanted:
-            self._images["mask"].publish(messages.to_image(header, "mono8", result.mask))
+            self._publishers.publish("mask", messages.to_image(header, "mono8", mask))
+        if "mask/compressed" in wanted:
+            self._publishers.publish("mask/compressed", messages.to_png(header, mask))
+        self._classes.publish(header, mask, wanted)
+        self._views.publish(header, image, mask, wanted)
         if "confidence" in wanted and result.confidence is not None:
-            self._images["confidence"].publish(messages.to_image(header, "mono8", result.confidence))
+            self._publishers.publish("confidence", messages.to_image(header, "mono8", result.confidence))
         if not wanted & {"color", "overlay"}:
             return
-        color = drawing.colorize(result.mask, self._table)
+        color = drawing.colorize(mask, self._table)
         if "color" in wanted:
-            self._images["color"].publish(messages.to_image(header, "bgr8", color))
+            self._publishers.publish("color", messages.to_image(header, "bgr8", color))
         if "overlay" in wanted:
             if image.shape != color.shape:
                 image = cv2.resize(image, (color.shape[1], color.shape[0]), interpolation=cv2.INTER_AREA)
-            drawn = drawing.overlay(image, color, alpha)
-            self._images["overlay"].publish(messages.to_image(header, "bgr8", drawn))
+            drawn = drawing.overlay(image, color, self._settings["overlay_alpha"])
+            self._publishers.publish("overlay", messages.to_image(header, "bgr8", drawn))
 
     def close(self) -> None:
-        for publisher in (*self._images.values(), *self._latched):
-            self._node.destroy_publisher(publisher)
+        self._publishers.close()
 
-    def _advertise(self, kind: type, topic: str, qos: QoSProfile) -> Publisher:
-        events = PublisherEventCallbacks(incompatible_qos=self._incompatible_with(topic))
-        return self._node.create_publisher(kind, topic, qos, event_callbacks=events)
 
-    def _incompatible_with(self, topic: str) -> Callable[[Any], None]:
-        name = self._node.resolve_topic_name(topic)
-
-        def note(event: Any) -> None:
-            self.incompatible[name] = qos_policy_name_from_kind(event.last_policy_kind)
-            self._node.get_logger().warning(
-                f"a subscriber of {name} asks for an incompatible QoS ({self.incompatible[name]}); "
-                "nothing will be sent to it."
-            )
-
-        return note
+def _sure(result: Result, least: float) -> np.ndarray:
+    """The mask, unlabelled where its probability is below `least` (0..1)."""
+    if result.confidence is None or least == 0.0:
+        return result.mask
+    # 255 where it is below, 0 elsewhere; and any id with 255 over it is 255.
+    below = cv2.threshold(result.confidence, math.ceil(least * 255.0) - 1, UNLABELED, cv2.THRESH_BINARY_INV)[
+        1
+    ]
+    return cv2.bitwise_or(result.mask, below)

@@ -7,7 +7,7 @@ from typing import Any
 
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Engine
-from samseg_ros.nodes import parameters
+from samseg_ros.nodes import parameters, view_outputs
 from samseg_ros.nodes.one_camera import OneCamera
 from samseg_ros.nodes.parameters import Parameter, Settings
 from samseg_ros.nodes.process import run
@@ -16,6 +16,7 @@ from samseg_ros.pipeline import Pipeline
 
 PARAMETERS = (
     *parameters.of_every_node(bundle="street_b0_panorama"),
+    parameters.transport("image_transport", "~/image"),
     Parameter(
         "vertical_fov",
         0.0,
@@ -24,6 +25,7 @@ PARAMETERS = (
         0,
         180,
     ),
+    *view_outputs.PARAMETERS,
 )
 
 

@@ -26,6 +26,7 @@ from samseg_ros.nodes import diagnostics, messages
 from samseg_ros.nodes.image_input import ImageInput
 from samseg_ros.nodes.outputs import Outputs, Segmented
 from samseg_ros.nodes.parameters import Parameter, Parameters, Settings
+from samseg_ros.nodes.qos import unused_overrides
 
 LONGEST_FRAME = 30.0  # seconds that deactivating waits for the frame in hand
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -47,8 +48,14 @@ class Cameras(Protocol):
         """The topics that are open now."""
         ...
 
+    def check(self, settings: Settings) -> None:
+        """ValueError, in one sentence, where values that are each possible do not go together."""
+
     def prepare(self, bundle: Bundle, engine: Engine, settings: Settings) -> None:
         """Make ready for frames, and run one through the engine so that the first real one is not late."""
+
+    def release(self) -> None:
+        """Let go of the engine, after the last frame; nothing to do where there is none."""
 
     def open(self, node: Node, settings: Settings, keep: Callable[[Any], None]) -> None:
         """Subscribe; hand each frame to `keep`, which takes microseconds."""
@@ -57,7 +64,18 @@ class Cameras(Protocol):
         """Unsubscribe."""
 
     def segment(self, frame: Any, confidence: bool) -> Segmented | None:
-        """One frame through the bundle, in the worker's thread; None where it was malformed (and counted)."""
+        """One frame through the bundle, in the worker's thread; None where nothing can be made of it."""
+
+    def time_jumped(self) -> None:
+        """The node's time jumped back: what came before has nothing to do with what comes now."""
+
+    def findings(self, now: float) -> Sequence[diagnostics.Finding]:
+        """What a person should know about the cameras, beyond each input's own state; `now` is monotonic."""
+        ...
+
+    def values(self, now: float) -> Sequence[tuple[str, str]]:
+        """Figures for the report, beyond those of each input."""
+        ...
 
 
 class SegmentationNode(LifecycleNode):
@@ -73,7 +91,7 @@ class SegmentationNode(LifecycleNode):
         super().__init__(name, automatically_declare_parameters_from_overrides=True, **options)
         self._cameras = cameras
         self._load_engine = load_engine
-        self._given = Parameters(self, cameras.parameters)
+        self._given = Parameters(self, cameras.parameters, cameras.check)
         self._settings: Settings = {}
         self._bundle: Bundle | None = None
         self._engine: Engine | None = None
@@ -131,13 +149,15 @@ class SegmentationNode(LifecycleNode):
 
     def _configure(self) -> None:
         settings = self._given.settings()
+        self._cameras.check(settings)
         self._bundle = bundles.load(settings["bundle"])
         if self._bundle.task != self._cameras.task:
             raise ValueError(
                 f"bundle '{self._bundle.name}' is for task {self._bundle.task}, but {self.get_name()} runs "
                 f"bundles for {self._cameras.task}; set parameter 'bundle' to one of these."
             )
-        self._outputs = Outputs(self, self._bundle)
+        self._outputs = Outputs(self)
+        self._outputs.advertise(self._bundle, settings)
         self._report()  # before the engine, which may take its time
         self._engine = self._load_engine(
             self._bundle, settings["device"], settings["runtime"], settings["threads"]
@@ -159,6 +179,8 @@ class SegmentationNode(LifecycleNode):
         self._cameras.open(self, self._settings, self._worker.inbox.put)
         topics = " and ".join(source.topic for source in self._cameras.inputs)
         self.get_logger().info(f"active: listening to {topics}")
+        for sentence in unused_overrides(self):
+            self.get_logger().warning(sentence)
 
     def _deactivate(self) -> None:
         stopped = self._worker is None or self._worker.stop(LONGEST_FRAME)
@@ -170,6 +192,7 @@ class SegmentationNode(LifecycleNode):
     def _clean_up(self) -> None:
         if self._outputs is not None:
             self._outputs.close()
+        self._cameras.release()
         self._outputs = self._engine = self._bundle = None
         self._given.lock("")
 
@@ -206,10 +229,10 @@ class SegmentationNode(LifecycleNode):
             self._statistics.skipped += 1
             return
         jumps = self._time_jumps
-        segmented = self._cameras.segment(frame, "confidence" in wanted)
+        segmented = self._cameras.segment(frame, self._outputs.need_confidence(wanted))
         if segmented is None:
             return
-        self._outputs.publish(segmented, wanted, self._given["overlay_alpha"])
+        self._outputs.publish(segmented, wanted)
         latency = messages.age(segmented.header, self.get_clock().now())
         if jumps == self._time_jumps:
             self._statistics.frame_published(
@@ -234,6 +257,7 @@ class SegmentationNode(LifecycleNode):
         for source in self._cameras.inputs:
             source.forget_times()
         if self._worker is not None:
+            self._cameras.time_jumped()
             self._worker.inbox.clear()
         self.get_logger().info(f"time jumped by {jump.delta.nanoseconds * 1e-9:.3f} s; statistics begin anew")
 
@@ -243,8 +267,9 @@ class SegmentationNode(LifecycleNode):
         return self.create_timer(seconds, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def _report(self) -> None:
+        now = time.monotonic()
         snapshot = diagnostics.Snapshot(
-            now=time.monotonic(),
+            now=now,
             node=self.get_fully_qualified_name().lstrip("/"),
             state=self._state,
             problem=self._problem,
@@ -255,6 +280,10 @@ class SegmentationNode(LifecycleNode):
             dropped=self._worker.inbox.dropped if self._worker else 0,
             time_jumps=self._time_jumps,
             incompatible=self._outputs.incompatible if self._outputs else {},
+            findings=self._cameras.findings(now) if self._worker else (),
+            values=[*self._cameras.values(now), *self._outputs.values()]
+            if self._worker and self._outputs
+            else (),
         )
         report = DiagnosticArray(status=[diagnostics.status(snapshot)])
         report.header.stamp = self.get_clock().now().to_msg()

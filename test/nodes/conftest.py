@@ -65,8 +65,7 @@ def start(domain: int, tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     yield start_one
     for one in running:
-        one.process.kill()
-        one.process.wait()
+        one.stop()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -79,7 +80,12 @@ class Peer:
         self.spin(0.5)
         outputs.clear()
 
-    def diagnosis(self, matches: Callable[[Diagnosis], bool] = lambda _: True, what: str = "a report") -> Any:
+    def diagnosis(
+        self,
+        matches: Callable[[Diagnosis], bool] = lambda _: True,
+        what: str = "a report",
+        doing: Callable[[], Any] = lambda: None,
+    ) -> Any:
         """The next report of a segmentation node that matches: level, message, and values as a dict."""
         self._reports.clear()
 
@@ -90,7 +96,7 @@ class Peer:
                         return Diagnosis(status)
             return None
 
-        return self.until(found, f"a diagnosis: {what}")
+        return self.until(found, f"a diagnosis: {what}", doing)
 
     def call(self, kind: type, service: str, request: Any) -> Any:
         client = self.node.create_client(kind, service)
@@ -130,9 +136,22 @@ class Running:
         self.process = process
         self._output = output
 
+    def stop(self) -> None:
+        stop(self.process)
+
     @property
     def log(self) -> str:
         return self._output.read_text(encoding="utf-8", errors="replace")
+
+
+def stop(process: subprocess.Popen[Any]) -> None:
+    """Interrupt it, so that it gives back its shared memory (70 MB that would stay); a hung one is killed."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(10.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def ids(picture: np.ndarray) -> np.ndarray:

@@ -45,6 +45,42 @@ def test_a_consumer_that_cannot_be_served_is_named(start, peer, bundle_directory
     assert "a subscriber of /panorama_node/mask asks for an incompatible QoS" in node.log
 
 
+def test_users_set_the_qos_of_any_topic(start, peer, bundle_directory, picture):
+    overrides = {
+        "qos_overrides./panorama_node/mask.publisher.durability": "transient_local",
+        "qos_overrides./roof/image.subscription.reliability": "reliable",
+        "qos_overrides./roof/image.subscription.depth": 2,
+    }
+    node = start("panorama_node", "-r", "~/image:=/roof/image", bundle=bundle_directory, **overrides)
+    early = peer.collect(Image, "/panorama_node/mask")
+    camera = peer.camera("/roof/image")
+    peer.prime(camera, to_image(peer.header(), "bgr8", picture), early)
+    late = peer.collect(Image, "/panorama_node/mask", LATCHED)
+    peer.until(lambda: late, "the last mask, for who comes late")
+
+    hasty = QoSProfile(depth=1, reliability=BEST_EFFORT)
+    peer.node.create_publisher(Image, "/roof/image", hasty)
+    peer.diagnosis(
+        lambda d: "incompatible QoS on /roof/image: RELIABILITY" in d.message, "a camera too hasty"
+    )
+    assert "is unknown" not in node.log
+    assert "has no effect" not in node.log
+
+
+def test_overrides_that_cannot_be_meant_are_named(start, peer, bundle_directory):
+    mask = "qos_overrides./panorama_node/mask.publisher"
+    node = start(
+        bundle=bundle_directory, autostart=False, **{f"{mask}.reliability": "sometimes", f"{mask}.dept": 1}
+    )
+    assert not peer.transition("panorama_node", "configure")
+    sentence = f"parameter '{mask}.reliability' is 'sometimes'; expected one of: reliable, best_effort."
+    peer.diagnosis(lambda d: sentence in d.message, "an error")
+    assert peer.set("panorama_node", **{f"{mask}.reliability": "reliable"})[0].successful
+    assert peer.transition("panorama_node", "configure")
+    assert peer.transition("panorama_node", "activate")
+    peer.until(lambda: f"'{mask}.dept' has no effect; did you mean '{mask}.depth'?" in node.log, "a warning")
+
+
 def test_silence_is_reported_with_the_topic(start, peer, bundle_directory):
     start("panorama_node", "-r", "~/image:=/roof/image", bundle=bundle_directory)
     diagnosis = peer.diagnosis(lambda d: "no image yet" in d.message, "silence")
