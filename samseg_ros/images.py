@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pixels of a ``sensor_msgs`` image, whatever its encoding, as BGR; no ROS needed.
+"""The pixels of a ``sensor_msgs`` image, whatever its encoding, as BGR or as thermal values; no ROS needed.
 
 Raw images are read in place (padded rows included), then converted once with OpenCV. cv_bridge would copy
 twice and ties the package to one NumPy ABI.
@@ -42,6 +42,18 @@ _TO_BGR: dict[str, tuple[int, int | None]] = {
 
 ENCODINGS = tuple(_TO_BGR)
 
+_THERMAL = {
+    "mono8": np.uint8,
+    "8UC1": np.uint8,
+    "mono16": np.uint16,
+    "16UC1": np.uint16,
+    "32FC1": np.float32,
+}
+
+THERMAL_ENCODINGS = tuple(_THERMAL)
+
+_GREY = 16  # levels by which the channels of a grey picture may differ, after some codec or other
+
 
 def check(encoding: str, height: int, width: int, step: int, size: int) -> None:
     """ImageError, in one sentence, unless a raw image with these fields and `size` bytes can be decoded.
@@ -51,19 +63,32 @@ def check(encoding: str, height: int, width: int, step: int, size: int) -> None:
     if encoding not in _TO_BGR:
         raise ImageError(f"encoding '{encoding}' is not supported; send one of: {', '.join(ENCODINGS)}.")
     channels, _ = _TO_BGR[encoding]
-    if height < 1 or width < 1:
-        raise ImageError(f"the image is {width}x{height} pixels; both sides must be at least 1.")
-    if step < width * channels:
-        raise ImageError(
-            f"step is {step} bytes, but a row of {width} pixels in {encoding} takes {width * channels}."
-        )
-    # The last row need not be padded: some drivers leave it short.
-    if size < (height - 1) * step + width * channels:
-        raise ImageError(f"data holds {size} bytes, but {height} rows of {step} bytes were announced.")
+    _check_layout(encoding, height, width, step, size, width * channels)
     if channels == 2 and width % 2:
         raise ImageError(f"the image is {width} pixels wide; {encoding} needs an even width.")
     if encoding.startswith("bayer") and (height < 2 or width < 2):
         raise ImageError(f"the image is {width}x{height} pixels; {encoding} needs at least 2x2.")
+
+
+def check_thermal(encoding: str, height: int, width: int, step: int, size: int) -> None:
+    """As :func:`check`, for :func:`decode_thermal`."""
+    if encoding not in _THERMAL:
+        raise ImageError(
+            f"encoding '{encoding}' is not supported for thermal images; send one of: "
+            f"{', '.join(THERMAL_ENCODINGS)}."
+        )
+    _check_layout(encoding, height, width, step, size, width * np.dtype(_THERMAL[encoding]).itemsize)
+
+
+def _check_layout(encoding: str, height: int, width: int, step: int, size: int, row: int) -> None:
+    """ImageError unless `size` bytes hold rows `step` apart of which each takes `row` bytes."""
+    if height < 1 or width < 1:
+        raise ImageError(f"the image is {width}x{height} pixels; both sides must be at least 1.")
+    if step < row:
+        raise ImageError(f"step is {step} bytes, but a row of {width} pixels in {encoding} takes {row}.")
+    # The last row need not be padded: some drivers leave it short.
+    if size < (height - 1) * step + row:
+        raise ImageError(f"data holds {size} bytes, but {height} rows of {step} bytes were announced.")
 
 
 def decode(encoding: str, height: int, width: int, step: int, data: Buffer) -> np.ndarray:
@@ -79,6 +104,27 @@ def decode(encoding: str, height: int, width: int, step: int, data: Buffer) -> n
     rows = np.lib.stride_tricks.as_strided(buffer, (height, width * channels), (step, 1), writeable=False)
     pixels = rows if channels == 1 else rows.reshape(height, width, channels)
     return pixels if conversion is None else cv2.cvtColor(pixels, conversion)
+
+
+def decode_thermal(
+    encoding: str, height: int, width: int, step: int, data: Buffer, is_bigendian: bool = False
+) -> np.ndarray:
+    """The values of a thermal image message, as the camera gives them: [height, width] uint8 (``mono8``,
+    ``8UC1``), uint16 (``mono16``, ``16UC1``) or float32 (``32FC1``).
+
+    The result shares memory with `data` where its bytes are in this machine's order and its rows are whole
+    pixels apart: read it, do not write to it. Raises ImageError for zero size, an encoding that is not in
+    THERMAL_ENCODINGS, rows shorter than the width needs, or data shorter than its rows.
+    """
+    buffer = np.frombuffer(data, np.uint8)
+    check_thermal(encoding, height, width, step, buffer.size)
+    native = np.dtype(_THERMAL[encoding])
+    rows = np.lib.stride_tricks.as_strided(
+        buffer, (height, width * native.itemsize), (step, 1), writeable=False
+    )
+    if step % native.itemsize:
+        rows = np.ascontiguousarray(rows)  # OpenCV takes whole pixels from row to row only
+    return rows.view(native.newbyteorder(">" if is_bigendian else "<")).astype(native, copy=False)
 
 
 # How the formats begin that cameras and image_transport send.
@@ -108,10 +154,33 @@ def decode_compressed(data: Buffer) -> np.ndarray:
 
     Raises ImageError where it is none of these, is cut off, or OpenCV cannot read it.
     """
+    return _decoded(data, cv2.IMREAD_COLOR)
+
+
+def decode_compressed_thermal(data: Buffer) -> np.ndarray:
+    """[h, w] uint8, or uint16 of a 16-bit PNG, of a thermal ``sensor_msgs/CompressedImage``'s data.
+
+    Grey pictures stored as colour are taken as grey. Raises ImageError as :func:`decode_compressed`, and for
+    false colours: their brightness is no temperature.
+    """
+    return single_channel(_decoded(data, cv2.IMREAD_UNCHANGED))
+
+
+def single_channel(picture: np.ndarray) -> np.ndarray:
+    """The grey values [h, w] of a picture [h, w] or [h, w, 3 or 4]; ImageError where it has colours."""
+    if picture.ndim == 2:
+        return picture
+    blue, green, red = (picture[..., i] for i in range(3))
+    if max(cv2.norm(blue, green, cv2.NORM_INF), cv2.norm(red, green, cv2.NORM_INF)) > _GREY:
+        raise ImageError("the thermal picture is in false colours; send the camera's grey or 16-bit values.")
+    return green.copy()
+
+
+def _decoded(data: Buffer, flags: int) -> np.ndarray:
     check_compressed(data)
     encoded = np.frombuffer(data, np.uint8)
     try:
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        image = cv2.imdecode(encoded, flags)
     except cv2.error:  # some damage makes OpenCV raise, some makes it return nothing
         image = None
     if image is None:

@@ -12,6 +12,8 @@ import numpy as np
 from samseg_ros import panorama
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Engine
+from samseg_ros.registration import Registration
+from samseg_ros.thermal import ThermalScale
 
 OUTPUT_SIZES = ("camera", "network")
 
@@ -43,8 +45,7 @@ class Pipeline:
         output_size: str = "camera",
         vertical_fov: float | None = None,
     ) -> None:
-        if output_size not in OUTPUT_SIZES:
-            raise ValueError(f"output_size is '{output_size}'; choose {' or '.join(OUTPUT_SIZES)}.")
+        _check_output_size(output_size)
         if bundle.task not in ("camera", "panorama"):
             raise ValueError(
                 f"bundle '{bundle.name}' is for task {bundle.task}; camera or panorama is needed."
@@ -62,11 +63,7 @@ class Pipeline:
         """One frame, BGR uint8 [H, W, 3]. The result is the caller's to keep."""
         height, width = image.shape[:2]
         rows = self._rows(height, width)
-        covered = self._input[rows]
-        # Area averaging keeps thin poles when shrinking; it is no good at enlarging.
-        shrinks = covered.shape[0] <= height and covered.shape[1] <= width
-        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        cv2.resize(image, (covered.shape[1], covered.shape[0]), dst=covered, interpolation=method)
+        _fill(self._input[rows], image)
         began = time.perf_counter()
         prediction = self.engine.infer(image=self._input)
         inference = time.perf_counter() - began
@@ -86,6 +83,83 @@ class Pipeline:
             self._input[:] = 0
             self._band = band
         return band.rows
+
+
+class RgbtPipeline:
+    """Takes RGB frames and thermal frames of any size, together or either alone, through an RGB-T bundle.
+
+    `scale` makes thermal values the uint8 that the bundle expects, `registration` lays them onto the RGB
+    frame. Masks are in the RGB frame; with `output_size` ``camera`` they have the size of the RGB frame (of
+    the last one where it is missing; of the thermal frame where there was none yet), with ``network`` the
+    network's. ValueError for settings out of range.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        engine: Engine,
+        scale: ThermalScale,
+        registration: Registration,
+        output_size: str = "camera",
+    ) -> None:
+        _check_output_size(output_size)
+        if bundle.task != "rgbt":
+            raise ValueError(f"bundle '{bundle.name}' is for task {bundle.task}; rgbt is needed.")
+        self.bundle = bundle
+        self.engine = engine
+        self.scale = scale
+        self.registration = registration
+        self.output_size = output_size
+        self._image = np.zeros((*bundle.size, 3), np.uint8)
+        self._absent = np.zeros(bundle.size, np.uint8)
+        # The thermal frame as the bundle was last given it, uint8 [h, w] at the network's size.
+        self.warmth = self._absent
+        self._rgb_size: tuple[int, int] | None = None
+
+    def run(self, rgb: np.ndarray | None, thermal: np.ndarray | None, confidence: bool = False) -> Result:
+        """One frame or pair; the result is the caller's to keep.
+
+        `rgb` is uint8 [H, W, 3] BGR, `thermal` uint8, uint16 or float32 [h, w] as the camera gives it; None
+        is a stream that is missing. ValueError where both are.
+        """
+        if rgb is None and thermal is None:
+            raise ValueError("neither an RGB nor a thermal frame was given; give at least one.")
+        if rgb is None:
+            self._image[:] = 0
+        else:
+            self._rgb_size = rgb.shape[:2]
+            _fill(self._image, rgb)
+        self.warmth = self._absent
+        if thermal is not None:
+            # Straight to the network's size: the RGB frame is stretched to it in the same way.
+            self.warmth = self.registration.apply(self.scale.to_uint8(thermal), self.bundle.size)
+        present = np.array([rgb is not None, thermal is not None], np.float32)
+        began = time.perf_counter()
+        prediction = self.engine.infer(image=self._image, thermal=self.warmth, present=present)
+        inference = time.perf_counter() - began
+        size = None
+        if self.output_size == "camera":
+            height, width = self._rgb_size or (thermal.shape[:2] if thermal is not None else self.bundle.size)
+            size = (width, height)
+        return Result(
+            _fit(prediction.labels, size, cv2.INTER_NEAREST),
+            _fit(prediction.confidence, size, cv2.INTER_LINEAR) if confidence else None,
+            inference,
+        )
+
+
+def _check_output_size(output_size: str) -> None:
+    if output_size not in OUTPUT_SIZES:
+        raise ValueError(f"output_size is '{output_size}'; choose {' or '.join(OUTPUT_SIZES)}.")
+
+
+def _fill(target: np.ndarray, image: np.ndarray) -> None:
+    """Resize `image` into `target`, uint8 [h, w, 3]."""
+    height, width = target.shape[:2]
+    # Area averaging keeps thin poles when shrinking; it is no good at enlarging.
+    shrinks = height <= image.shape[0] and width <= image.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    cv2.resize(image, (width, height), dst=target, interpolation=method)
 
 
 def _fit(array: np.ndarray, size: tuple[int, int] | None, interpolation: int) -> np.ndarray:

@@ -101,3 +101,75 @@ def test_compressed_pictures_are_decoded() -> None:
 def test_broken_compressed_pictures_are_named(data: bytes) -> None:
     with pytest.raises(images.ImageError, match=f"{len(data)} bytes\\) cannot be decoded"):
         images.decode_compressed(data)
+
+
+HEAT = np.random.default_rng(2).integers(0, 1 << 16, (6, 8), np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "values"),
+    [
+        ("mono8", (HEAT >> 8).astype(np.uint8)),
+        ("8UC1", (HEAT >> 8).astype(np.uint8)),
+        ("mono16", HEAT),
+        ("16UC1", HEAT),
+        ("32FC1", HEAT.astype(np.float32) / 7),
+    ],
+)
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("padding", [0, 5, 8])
+def test_thermal_values_come_as_the_camera_gave_them(encoding, values, order, padding) -> None:
+    rows = np.ascontiguousarray(values.astype(values.dtype.newbyteorder(order))).view(np.uint8)
+    padded = np.pad(rows, ((0, 0), (0, padding)), constant_values=99)
+    fields = (encoding, 6, 8, padded.shape[1], array.array("B", padded.tobytes()), order == ">")
+    images.check_thermal(*fields[:4], len(fields[4]))
+    decoded = images.decode_thermal(*fields)
+    np.testing.assert_array_equal(decoded, values)
+    assert decoded.dtype == values.dtype
+    assert cv2.countNonZero(decoded) > 0  # OpenCV takes it, whatever the step
+    if order == "<" and padding != 5:
+        assert np.shares_memory(decoded, np.frombuffer(fields[4], np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (("bgr8", 6, 8, 24, b"\0" * 144), "'bgr8' is not supported for thermal images; send one of: mono8"),
+        (("mono16", 0, 8, 16, b""), "the image is 8x0 pixels"),
+        (("mono16", 6, 8, 15, b"\0" * 96), "step is 15 bytes, but a row of 8 pixels in mono16 takes 16"),
+        (("32FC1", 6, 8, 32, b"\0" * 191), "data holds 191 bytes, but 6 rows of 32 bytes were announced"),
+    ],
+)
+def test_malformed_thermal_images_are_named(fields: tuple, sentence: str) -> None:
+    with pytest.raises(images.ImageError, match=sentence):
+        images.decode_thermal(*fields)
+    with pytest.raises(images.ImageError, match=sentence):
+        images.check_thermal(*fields[:4], len(fields[4]))
+
+
+def test_16_bits_of_a_thermal_png_are_kept() -> None:
+    decoded = images.decode_compressed_thermal(cv2.imencode(".png", HEAT)[1].tobytes())
+    np.testing.assert_array_equal(decoded, HEAT)
+    assert decoded.dtype == np.uint16
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("form", [".png", ".jpg"])
+def test_grey_thermal_pictures_may_be_stored_as_colour(channels: int, form: str) -> None:
+    grey = np.tile(np.arange(40, 200, 5, dtype=np.uint8), (16, 1))
+    stored = grey if channels == 1 else np.dstack([grey] * channels)
+    decoded = images.decode_compressed_thermal(cv2.imencode(form, stored)[1].tobytes())
+    np.testing.assert_allclose(decoded.astype(int), grey, atol=0 if form == ".png" else 6)
+    assert decoded.ndim == 2
+
+
+def test_false_colours_are_no_temperature() -> None:
+    colours = cv2.applyColorMap(np.tile(np.arange(64, dtype=np.uint8) * 4, (16, 1)), cv2.COLORMAP_INFERNO)
+    with pytest.raises(images.ImageError, match="in false colours; send the camera's grey or 16-bit values"):
+        images.decode_compressed_thermal(cv2.imencode(".png", colours)[1].tobytes())
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", cv2.imencode(".png", HEAT)[1].tobytes()[:20]])
+def test_broken_thermal_pictures_are_named(data: bytes) -> None:
+    with pytest.raises(images.ImageError, match=f"{len(data)} bytes\\) cannot be decoded"):
+        images.decode_compressed_thermal(data)

@@ -4,10 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from samseg_ros import engine, registration
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Prediction
 from samseg_ros.labels import STREET11
-from samseg_ros.pipeline import Pipeline
+from samseg_ros.pipeline import Pipeline, RgbtPipeline
+from samseg_ros.thermal import Scaling, ThermalScale
 
 
 class RedEngine:
@@ -93,3 +95,63 @@ def test_results_outlive_the_next_frame() -> None:
 def test_wrong_settings_are_refused(task: str, settings: dict, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         Pipeline(bundle(task), RedEngine(), **settings)
+
+
+@pytest.fixture
+def rgbt(hot_bundle, tmp_path):
+    """A pipeline of 32×64: id 8 where thermal is above 128, else 9 where red is, else 0."""
+
+    def make(registered=registration.NONE, **options):
+        it = hot_bundle(tmp_path / "hot")
+        return RgbtPipeline(it, engine.load(it), ThermalScale(Scaling("raw8")), registered, **options)
+
+    return make
+
+
+def pair(height, width):
+    random = np.random.default_rng(4)
+    return (
+        random.integers(0, 256, (height, width, 3), np.uint8),
+        random.integers(1, 256, (height, width), np.uint8),
+    )
+
+
+def test_a_pair(rgbt):
+    rgb, thermal = pair(32, 64)
+    result = rgbt().run(rgb, thermal, confidence=True)
+    expected = np.where(thermal > 128, 8, np.where(rgb[..., 2] > 128, 9, 0))
+    np.testing.assert_array_equal(result.mask, expected)
+    assert (result.confidence == 150).all()
+
+
+def test_a_missing_stream_leaves_no_trace_of_the_frame_before(rgbt):
+    pipeline = rgbt()
+    rgb, thermal = pair(32, 64)
+    pipeline.run(rgb, thermal)
+    alone = pipeline.run(rgb, None, confidence=True)
+    np.testing.assert_array_equal(alone.mask, np.where(rgb[..., 2] > 128, 9, 0))
+    assert (alone.confidence == 100).all()
+    pipeline.run(rgb, thermal)
+    alone = pipeline.run(None, thermal, confidence=True)
+    np.testing.assert_array_equal(alone.mask, np.where(thermal > 128, 8, 0))
+    assert (alone.confidence == 50).all()
+
+
+def test_thermal_alone_gives_masks_of_the_size_of_the_last_rgb_frame(rgbt):
+    pipeline = rgbt()
+    rgb, thermal = pair(96, 192)
+    assert pipeline.run(None, thermal[:48, :80]).mask.shape == (48, 80)
+    pipeline.run(rgb, None)
+    assert pipeline.run(None, thermal[:48, :80]).mask.shape == (96, 192)
+    assert rgbt(output_size="network").run(None, thermal).mask.shape == (32, 64)
+
+
+def test_neither_frame(rgbt):
+    with pytest.raises(ValueError, match="neither an RGB nor a thermal frame"):
+        rgbt().run(None, None)
+
+
+def test_a_bundle_of_another_task_is_refused(red_bundle, tmp_path):
+    it = red_bundle(tmp_path / "red")
+    with pytest.raises(ValueError, match="is for task panorama; rgbt is needed"):
+        RgbtPipeline(it, engine.load(it), ThermalScale(Scaling("raw8")), registration.NONE)
