@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An RGB and a thermal camera: paired, registered, and each of them enough where the other fails."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header, String
+
+from samseg_ros import registration
+from samseg_ros.bundle import Bundle
+from samseg_ros.engine import Engine
+from samseg_ros.flow.modality import STREAMS, Modality
+from samseg_ros.flow.pairing import Pairing
+from samseg_ros.nodes import diagnostics, messages
+from samseg_ros.nodes.diagnostics import ERROR, WARN, Finding
+from samseg_ros.nodes.image_input import QOS, Arrival, ImageInput
+from samseg_ros.nodes.message_filters_pairing import MessageFiltersPairing
+from samseg_ros.nodes.outputs import Segmented
+from samseg_ros.nodes.parameters import Parameter, Settings
+from samseg_ros.nodes.qos import IMAGE_QOS, LATCHED_QOS, overridable
+from samseg_ros.pipeline import RgbtPipeline
+from samseg_ros.rgbt import rgbt_mask
+from samseg_ros.thermal import Scaling, ThermalScale
+
+PAIRINGS: dict[str, type[Pairing[Arrival]] | type[MessageFiltersPairing[Arrival]]] = {
+    "nearest": Pairing,
+    "message_filters": MessageFiltersPairing,
+}
+CONTENTS = (messages.COLOR, messages.THERMAL)
+ANNOUNCEMENTS = 0.1  # seconds between looks at which streams are alive
+REMEMBERED = 64  # frames that were segmented alone and must not come again in a pair
+
+
+class Frame(NamedTuple):
+    """A pair, or one frame of it; at least one of the two is there."""
+
+    rgb: Arrival | None
+    thermal: Arrival | None
+
+
+class RgbAndThermal:
+    """Cameras of a segmentation node that has two: ``~/rgb`` and ``~/thermal``.
+
+    Masks are in the RGB camera's frame. A pair has the RGB frame's header; thermal alone has the thermal
+    frame's stamp and, once it is known, the RGB camera's frame_id.
+    """
+
+    task = "rgbt"
+
+    def __init__(self, parameters: tuple[Parameter, ...]) -> None:
+        self.parameters = parameters
+        self.inputs: list[ImageInput] = []
+        self._pipeline: RgbtPipeline
+        self._modality: Modality
+        self._pairing: Pairing[Arrival] | MessageFiltersPairing[Arrival]
+        self._settings: Settings
+        self._close: list[Callable[[], object]] = []
+
+    def check(self, settings: Settings) -> None:
+        scaling(settings)
+
+    def prepare(self, bundle: Bundle, engine: Engine, settings: Settings) -> None:
+        path = settings["registration"]
+        registered = registration.load(path) if path != "none" else registration.NONE
+        self._pipeline = RgbtPipeline(
+            bundle, engine, ThermalScale(scaling(settings)), registered, settings["output_size"]
+        )
+        self._pipeline.run(np.zeros((*bundle.size, 3), np.uint8), None)
+
+    def release(self) -> None:
+        if hasattr(self, "_pipeline"):
+            del self._pipeline
+
+    def open(self, node: Node, settings: Settings, keep: Callable[[Frame], None]) -> None:
+        now = time.monotonic()
+        self._settings = settings
+        self._keep = keep
+        self._modality = Modality(
+            settings["modality"], settings["stream_timeout"], settings["frozen_timeout"], now
+        )
+        self._pairing = PAIRINGS[settings["sync.method"]](settings["sync.tolerance"])
+        self._pipeline.scale.reset()
+        self._frame_id = ""
+        self._alone: deque[int] = deque(maxlen=REMEMBERED)  # stamps of RGB frames segmented without a pair
+        self._info: CameraInfo | None = None
+        self._announced = ""
+        self._infos = node.create_publisher(
+            CameraInfo, "~/camera_info", **overridable(node, "~/camera_info", "publisher", IMAGE_QOS)
+        )
+        self._modalities = node.create_publisher(
+            String, "~/modalities", **overridable(node, "~/modalities", "publisher", LATCHED_QOS)
+        )
+        informed = node.create_subscription(
+            CameraInfo,
+            "~/rgb/camera_info",
+            callback=self._learn,
+            **overridable(node, "~/rgb/camera_info", "subscription", QOS),
+        )
+        timer = node.create_timer(
+            ANNOUNCEMENTS, self._announce, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
+        self._close = [
+            lambda: node.destroy_timer(timer),
+            lambda: node.destroy_subscription(informed),
+            lambda: node.destroy_publisher(self._infos),
+            lambda: node.destroy_publisher(self._modalities),
+        ]
+        self._by_stream = [
+            ImageInput(
+                node, f"~/{name}", settings[f"{name}_transport"], partial(self._receive, stream), content
+            )
+            if settings["modality"] in ("both", "prefer_both", name)
+            else None
+            for stream, (name, content) in enumerate(zip(STREAMS, CONTENTS, strict=True))
+        ]
+        self.inputs = [source for source in self._by_stream if source is not None]
+
+    def close(self) -> None:
+        for source in self.inputs:
+            source.close()
+        for close in self._close:
+            close()
+        self.inputs, self._close = [], []
+
+    def time_jumped(self) -> None:
+        self._pipeline.scale.reset()  # the pairing sees by the stamps themselves where they go back
+
+    # In the executor's thread.
+
+    def _receive(self, stream: int, arrival: Arrival) -> None:
+        route = self._modality.arrived(stream, arrival.at)
+        stamp = Time.from_msg(arrival.message.header.stamp).nanoseconds
+        if route.alone:
+            if stream == 0:
+                self._alone.append(stamp)
+            self._keep(Frame(arrival, None) if stream == 0 else Frame(None, arrival))
+        if not route.pair:
+            self._pairing.reset()  # what waits for the silent stream is older than this frame
+            return
+        self._pairing.tolerance = self._settings["sync.tolerance"]
+        for rgb, warm in self._pairing.add(stream, stamp, arrival):
+            self._modality.paired(arrival.at)
+            if Time.from_msg(rgb.message.header.stamp).nanoseconds not in self._alone:
+                self._keep(Frame(rgb, warm))
+
+    def _learn(self, info: CameraInfo) -> None:
+        self._info = info
+
+    def _announce(self) -> None:
+        current = self._modality.current(time.monotonic())
+        if current != self._announced:
+            self._announced = current
+            self._modalities.publish(String(data=current))
+
+    # In the worker's thread.
+
+    def segment(self, frame: Frame, confidence: bool) -> Segmented | None:
+        if frame.rgb is not None:
+            self._frame_id = frame.rgb.message.header.frame_id
+        self._pipeline.scale.scaling = scaling(self._settings)
+        rgb, thermal = (self._pixels(stream, arrival) for stream, arrival in enumerate(frame))
+        made = rgbt_mask(self._pipeline, self._modality, rgb, thermal, time.monotonic(), confidence)
+        if made is None:
+            return None
+        used = frame.rgb if made.used[0] else frame.thermal
+        assert used is not None  # what was used was given
+        header = used.message.header
+        if not made.used[0] and self._frame_id:
+            header = Header(stamp=header.stamp, frame_id=self._frame_id)
+        if self._info is not None:
+            height, width = made.result.mask.shape
+            self._infos.publish(messages.camera_info(header, self._info, width, height))
+        return Segmented(header, made.shown, made.result, max(one.at for one in frame if one is not None))
+
+    def _pixels(self, stream: int, arrival: Arrival | None) -> np.ndarray | None:
+        source = self._by_stream[stream]
+        return source.pixels(arrival) if arrival is not None and source is not None else None
+
+    # For the report.
+
+    def findings(self, now: float) -> Sequence[Finding]:
+        trouble = self._modality.trouble(now)
+        if not trouble:
+            return ()
+        return ((ERROR if self._modality.current(now) == "none" else WARN, trouble),)
+
+    def values(self, now: float) -> Sequence[tuple[str, str]]:
+        report = self._pairing.report()
+        return (
+            ("modality", self._modality.current(now)),
+            ("paired", str(report.paired)),
+            *diagnostics.spread("skew", report.skew),
+            *(
+                (f"unmatched {name}, {reason}", str(count))
+                for name, reasons in zip(STREAMS, report.unmatched, strict=True)
+                for reason, count in reasons.items()
+            ),
+            ("jumps of stamps", str(report.jumps)),
+        )
+
+
+def scaling(settings: Settings) -> Scaling:
+    """How thermal values become 8 bits, as the parameters say."""
+    return Scaling(**{field.name: settings[f"thermal.{field.name}"] for field in fields(Scaling)})
