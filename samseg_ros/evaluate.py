@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 from tqdm import tqdm
 
 from samseg_ros import bundle as bundles
-from samseg_ros import engine
-from samseg_ros.bags.pictures import is_picture, read_picture
+from samseg_ros import engine, registration
+from samseg_ros.bags.pictures import is_picture, read_picture, read_thermal_picture
 from samseg_ros.errors import UserError
 from samseg_ros.labels import UNLABELED, label_map
 from samseg_ros.metrics import Confusion
-from samseg_ros.pipeline import Pipeline
+from samseg_ros.pipeline import Pipeline, RgbtPipeline
+from samseg_ros.thermal import Scaling, ThermalScale
 
 # Cityscapes (and KITTI semantics, which copies it) names picture and label of one frame differently.
 _IMAGE_SUFFIX = "_leftImg8bit"
@@ -25,22 +27,40 @@ _LABEL_SUFFIXES = ("_gtFine_labelIds", "_gtCoarse_labelIds", "_gtFine_labelTrain
 _OTHER_CITYSCAPES = ("_instanceIds", "_color", "_polygons")
 
 
+@dataclass(frozen=True)
+class Frame:
+    """Files of one frame: a label and what was seen, at least one of `image` and `thermal`."""
+
+    label: Path
+    image: Path | None
+    thermal: Path | None = None
+
+    @property
+    def seen(self) -> Path:
+        """The picture that names the frame."""
+        found = self.image or self.thermal
+        assert found is not None
+        return found
+
+
 def evaluate(
     bundle: str,
-    images: Path,
+    images: Path | None,
     labels: Path,
     label_map_name: str | None = None,
     *,
+    thermal: Path | None = None,
     device: str = "auto",
     runtime: str = "auto",
     vertical_fov: float | None = None,
 ) -> dict[str, Any]:
-    """``{"miou", "iou": {class: value or None}, "pixel_accuracy", "frames"}`` over a folder of pictures.
+    """``{"miou", "iou": {class: value or None}, "pixel_accuracy", "frames"}`` over folders of pictures.
 
-    Pictures and label PNGs are paired by stem. `label_map_name` says how the labels number their classes
-    (see :func:`samseg_ros.labels.label_map`); None means as the bundle does, 255 for void. A prediction is
-    compared at the size of its label. UserError for missing pairs, labels of another shape than their
-    picture, and ids out of range.
+    Pictures and label PNGs are paired by stem. RGB-T bundles also take a folder of `thermal` pictures,
+    registered onto the others and scaled by percentiles; either folder may be missing, as a stream may.
+    `label_map_name` says how the labels number their classes (see :func:`samseg_ros.labels.label_map`); None
+    means as the bundle does, 255 for void. A prediction is compared at the size of its label. UserError for
+    missing pairs, labels of another shape than their picture, and ids out of range.
     """
     loaded = bundles.load(bundle)
     classes = loaded.labels
@@ -50,18 +70,22 @@ def evaluate(
             table = label_map(label_map_name, classes)
         except ValueError as error:
             raise UserError(str(error)) from error
-    pairs = pair(images, labels)
-    pipeline = Pipeline(loaded, engine.load(loaded, device, runtime), vertical_fov=vertical_fov)
+    if thermal is not None and loaded.task != "rgbt":
+        raise UserError(f"bundle '{loaded.name}' takes no thermal pictures; leave out --thermal.")
+    if images is None and (thermal is None or loaded.task != "rgbt"):
+        raise UserError(f"there is nothing for bundle '{loaded.name}' to look at; give --images.")
+    frames = pair(images, labels, thermal)
+    made = engine.load(loaded, device, runtime)
+    predict = _rgbt(loaded, made) if loaded.task == "rgbt" else _camera(loaded, made, vertical_fov)
     confusion = Confusion(len(classes))
-    for image_path, label_path in tqdm(pairs, unit="picture", disable=None):
-        image = read_picture(image_path)
-        truth = read_labels(label_path)
-        _check_size(image_path, image, label_path, truth)
+    for frame in tqdm(frames, unit="picture", disable=None):
+        truth = read_labels(frame.label)
+        seen, mask = predict(frame)
+        _check_size(frame.seen, seen, frame.label, truth)
         if table is not None:
             truth = table[truth]
         else:
-            _check_ids(label_path, truth, len(classes))
-        mask = pipeline.run(image).mask
+            _check_ids(frame.label, truth, len(classes))
         if mask.shape != truth.shape:
             mask = cv2.resize(mask, (truth.shape[1], truth.shape[0]), interpolation=cv2.INTER_NEAREST)
         confusion.update(mask, truth)
@@ -70,25 +94,61 @@ def evaluate(
             f"no pixel of {labels} has a class of bundle '{loaded.name}'; give --label-map for labels that "
             "number classes otherwise."
         )
-    return {**confusion.report(classes), "frames": len(pairs)}
+    return {**confusion.report(classes), "frames": len(frames)}
 
 
-def pair(images: Path, labels: Path) -> list[tuple[Path, Path]]:
-    """Picture and label of each frame, by stem, Cityscapes suffixes apart, folders inside included.
+# The size (height, width) of what was seen, and its mask.
+Predict = Callable[[Frame], tuple[tuple[int, ...], np.ndarray]]
 
-    UserError where one of a pair is missing or a stem occurs twice.
+
+def _camera(bundle: bundles.Bundle, made: engine.Engine, vertical_fov: float | None) -> Predict:
+    pipeline = Pipeline(bundle, made, vertical_fov=vertical_fov)
+
+    def predict(frame: Frame) -> tuple[tuple[int, ...], np.ndarray]:
+        image = read_picture(frame.seen)
+        return image.shape[:2], pipeline.run(image).mask
+
+    return predict
+
+
+def _rgbt(bundle: bundles.Bundle, made: engine.Engine) -> Predict:
+    scale = ThermalScale(Scaling("percentile"))
+    pipeline = RgbtPipeline(bundle, made, scale, registration.NONE)
+
+    def predict(frame: Frame) -> tuple[tuple[int, ...], np.ndarray]:
+        # Pictures of a folder need not follow each other: nothing is smoothed from one to the next.
+        scale.reset()
+        image = None if frame.image is None else read_picture(frame.image)
+        thermal = None if frame.thermal is None else read_thermal_picture(frame.thermal)
+        seen = image if image is not None else thermal
+        assert seen is not None
+        return seen.shape[:2], pipeline.run(image, thermal).mask
+
+    return predict
+
+
+def pair(images: Path | None, labels: Path, thermal: Path | None = None) -> list[Frame]:
+    """The files of each frame, by stem, Cityscapes suffixes apart, folders inside included.
+
+    UserError where a frame lacks one that others have, or a stem occurs twice.
     """
-    for folder in (images, labels):
+    folders = {"picture": images, "thermal picture": thermal}
+    given = {kind: folder for kind, folder in folders.items() if folder is not None}
+    for folder in (*given.values(), labels):
         if not folder.is_dir():
             raise UserError(f"{folder} is no folder; give one folder of pictures and one of label PNGs.")
     other = (*_LABEL_SUFFIXES, *_OTHER_CITYSCAPES)
-    pictures = _by_stem((p for p in images.rglob("*") if is_picture(p)), (_IMAGE_SUFFIX,), other)
     truths = _by_stem(labels.rglob("*.png"), _LABEL_SUFFIXES, (_IMAGE_SUFFIX, *_OTHER_CITYSCAPES))
-    if not pictures:
-        raise UserError(f"{images} holds no pictures.")
-    _complain("picture", images, pictures.keys() - truths.keys(), "label", labels)
-    _complain("label", labels, truths.keys() - pictures.keys(), "picture", images)
-    return [(pictures[stem], truths[stem]) for stem in sorted(pictures)]
+    found: dict[str, dict[str, Path]] = {}
+    for kind, folder in given.items():
+        found[kind] = _by_stem((p for p in folder.rglob("*") if is_picture(p)), (_IMAGE_SUFFIX,), other)
+        if not found[kind]:
+            raise UserError(f"{folder} holds no pictures.")
+        _complain(kind, folder, found[kind].keys() - truths.keys(), "label", labels)
+        _complain("label", labels, truths.keys() - found[kind].keys(), kind, folder)
+    return [
+        Frame(truths[stem], *(found.get(kind, {}).get(stem) for kind in folders)) for stem in sorted(truths)
+    ]
 
 
 def _by_stem(paths: Iterable[Path], suffixes: tuple[str, ...], leave: tuple[str, ...]) -> dict[str, Path]:
@@ -146,9 +206,9 @@ def _complain(kind: str, folder: Path, stems: set[str], other: str, other_folder
         raise UserError(f"{kind} '{first}'{more} in {folder} has no {other} of that stem in {other_folder}.")
 
 
-def _check_size(image_path: Path, image: np.ndarray, label_path: Path, truth: np.ndarray) -> None:
+def _check_size(image_path: Path, size: tuple[int, ...], label_path: Path, truth: np.ndarray) -> None:
     """A label may be smaller or larger than its picture, but must show the same view."""
-    (height, width), (rows, columns) = image.shape[:2], truth.shape
+    (height, width), (rows, columns) = size, truth.shape
     if abs(height * columns - width * rows) > max(height, width, rows, columns):
         raise UserError(
             f"{label_path} is {columns}x{rows} but {image_path.name} is {width}x{height}; "

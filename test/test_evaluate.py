@@ -105,6 +105,44 @@ def test_what_cannot_be_scored_is_said_in_one_sentence(scored, pictures, labels,
     assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
 
 
+@pytest.fixture
+def pairs(hot_bundle, tmp_path):
+    """A bundle for which hot is person, else red is car, and a frame that is red on the right, hot below."""
+    thermal = np.full((32, 64), 29000, np.uint16)
+    thermal[16:] = 31000
+    label = truth(0, 9)
+    label[16:] = 8
+    for folder, picture in (("images", half_red()), ("thermal", thermal), ("labels", label)):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "a.png"), picture)
+    return str(hot_bundle(tmp_path / "hot").path), tmp_path
+
+
+def test_pairs_are_scored_with_either_stream_alone_too(pairs):
+    bundle, root = pairs
+    images, thermal, labels = root / "images", root / "thermal", root / "labels"
+    both = evaluate(bundle, images, labels, thermal=thermal, runtime="onnxruntime")
+    assert both["pixel_accuracy"] == 1.0 and both["frames"] == 1
+    assert evaluate(bundle, images, labels, runtime="onnxruntime")["pixel_accuracy"] == 0.5
+    alone = evaluate(bundle, None, labels, thermal=thermal, runtime="onnxruntime")
+    assert alone["pixel_accuracy"] == 0.75 and alone["iou"]["person"] == 1.0 and alone["iou"]["car"] == 0.0
+
+
+def test_what_a_bundle_cannot_look_at_is_refused(pairs, red_bundle):
+    bundle, root = pairs
+    other = str(red_bundle(root / "red").path)
+    with pytest.raises(UserError, match="'red' takes no thermal pictures; leave out --thermal"):
+        evaluate(other, root / "images", root / "labels", thermal=root / "thermal")
+    with pytest.raises(UserError, match="nothing for bundle 'hot' to look at; give --images"):
+        evaluate(bundle, None, root / "labels")
+    (root / "thermal" / "b.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"thermal picture 'b' in .* has no label of that stem"):
+        evaluate(bundle, None, root / "labels", thermal=root / "thermal")
+    (root / "thermal" / "b.png").rename(root / "thermal" / "a.png")
+    with pytest.raises(UserError, match=r"a\.png cannot be read as a picture"):
+        evaluate(bundle, None, root / "labels", thermal=root / "thermal", runtime="onnxruntime")
+
+
 def test_missing_folders_and_bundles(tmp_path):
     with pytest.raises(UserError, match="is no folder"):
         pair(tmp_path / "nowhere", tmp_path)

@@ -3,37 +3,31 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 from tqdm import tqdm
 
 from samseg_ros import bundle as bundles
-from samseg_ros import drawing, engine, images
+from samseg_ros import engine, images, registration
 from samseg_ros.bags.draft import refuse_existing
+from samseg_ros.bags.image_messages import read_image
+from samseg_ros.bags.label_pairs import PairOptions, label_pairs
 from samseg_ros.bags.outcome import Outcome
+from samseg_ros.bags.picture_pairs import label_folders
 from samseg_ros.bags.pictures import is_picture, label_folder, label_picture
-from samseg_ros.bags.read import (
-    COMPRESSED_IMAGE,
-    IMAGE,
-    TYPES,
-    Bag,
-    Message,
-    deserialize,
-    image_topics,
-    is_bag,
-)
-from samseg_ros.bags.write import BagWriter, channel, new_bag, offered_qos
+from samseg_ros.bags.read import COMPRESSED_IMAGE, IMAGE, Bag, image_topics, is_bag
+from samseg_ros.bags.shelf import Shelf, refuse_labelled
+from samseg_ros.bags.write import new_bag
+from samseg_ros.bundle import Bundle
+from samseg_ros.engine import Engine
 from samseg_ros.errors import UserError
-from samseg_ros.pipeline import Pipeline
-
-_STRING = "std_msgs/msg/String"
+from samseg_ros.lens import CalibrationError
+from samseg_ros.pipeline import Pipeline, RgbtPipeline
+from samseg_ros.thermal import ThermalError, ThermalScale
 
 
 def label(
@@ -46,11 +40,13 @@ def label(
     runtime: str = "auto",
     vertical_fov: float | None = None,
     overlay: bool = False,
+    pairs: PairOptions | None = None,
 ) -> dict[str, Any]:
     """Label `source` into `out` and return the summary that ``samseg label --json`` prints.
 
-    `topics` are for bags; None labels every image topic. `out` appears whole or not at all. UserError,
-    BundleError or EngineError where it cannot be done.
+    `topics` are for bags; None labels every image topic. `pairs` is for RGB-T bundles, which label the RGB
+    and the thermal camera of a bag, or a folder of RGB pictures with one of thermal ones. `out` appears
+    whole or not at all. UserError, BundleError or EngineError where it cannot be done.
     """
     if not source.exists():
         raise UserError(f"{source} does not exist; give a ROS 2 bag, a folder of pictures, or one picture.")
@@ -58,21 +54,18 @@ def label(
     if topics and not is_bag(source):
         raise UserError(f"{source} is no bag and has no topics; leave --topic out.")
     loaded = bundles.load(bundle)
+    _check_task(loaded, topics, pairs)
     runner = engine.load(loaded, device, runtime)
-    pipeline = Pipeline(loaded, runner, vertical_fov=vertical_fov)
     print(
         f"bundle {loaded.name} on {runner.runtime} {runner.version} ({runner.device}, {runner.precision})",
         file=sys.stderr,
     )
     started = time.perf_counter()
-    if is_bag(source) or source.suffix == ".bag":
-        outcome = label_bag(source, out, pipeline, topics, overlay)
-    elif source.is_dir():
-        outcome = label_folder(source, out, pipeline, overlay)
-    elif is_picture(source):
-        outcome = label_picture(source, out, pipeline, overlay)
+    if loaded.task == "rgbt":
+        outcome = _label_rgbt(source, out, loaded, runner, pairs or PairOptions(), overlay)
     else:
-        raise UserError(f"{source} is neither a ROS 2 bag nor a picture that can be read.")
+        pipeline = Pipeline(loaded, runner, vertical_fov=vertical_fov)
+        outcome = _label_images(source, out, pipeline, topics, overlay)
     seconds = time.perf_counter() - started
     return {
         "out": str(out),
@@ -83,6 +76,49 @@ def label(
         "seconds": round(seconds, 3),
         "fps": round(outcome.frames / seconds, 2),
     }
+
+
+def _check_task(bundle: Bundle, topics: list[str] | None, pairs: PairOptions | None) -> None:
+    if bundle.task == "rgbt" and topics:
+        raise UserError(
+            f"bundle '{bundle.name}' takes an RGB and a thermal camera; give --rgb-topic and --thermal-topic "
+            "in place of --topic."
+        )
+    if bundle.task != "rgbt" and pairs not in (None, PairOptions()):
+        raise UserError(
+            f"options for RGB and thermal were given, but bundle '{bundle.name}' is for task {bundle.task}; "
+            "give an RGB-T bundle with --bundle."
+        )
+
+
+def _label_images(
+    source: Path, out: Path, pipeline: Pipeline, topics: list[str] | None, overlay: bool
+) -> Outcome:
+    if is_bag(source) or source.suffix == ".bag":
+        return label_bag(source, out, pipeline, topics, overlay)
+    if source.is_dir():
+        return label_folder(source, out, pipeline, overlay)
+    if is_picture(source):
+        return label_picture(source, out, pipeline, overlay)
+    raise UserError(f"{source} is neither a ROS 2 bag nor a picture that can be read.")
+
+
+def _label_rgbt(
+    source: Path, out: Path, bundle: Bundle, runner: Engine, options: PairOptions, overlay: bool
+) -> Outcome:
+    try:
+        onto_rgb = registration.load(options.registration) if options.registration else registration.NONE
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    pipeline = RgbtPipeline(bundle, runner, ThermalScale(options.scaling), onto_rgb)
+    try:
+        if is_bag(source) or source.suffix == ".bag":
+            return label_pairs(source, out, pipeline, options, overlay)
+        if source.is_dir():
+            return label_folders(source, options.thermal, out, pipeline, options.modality, overlay)
+    except (ThermalError, CalibrationError) as error:
+        raise UserError(str(error)) from error
+    raise UserError(f"{source} is neither a ROS 2 bag nor a folder; bundle '{bundle.name}' labels these.")
 
 
 def label_bag(
@@ -102,7 +138,7 @@ def label_bag(
         with new_bag(out, bag.storage) as new:
             for known in bag.channels:
                 new.add(known)
-            shelves = {topic: _Shelf(new, topic, pipeline, overlay) for topic in chosen}
+            shelves = {topic: Shelf(new, topic, pipeline.bundle, overlay) for topic in chosen}
             progress = tqdm(total=bag.count(chosen), unit="image", disable=None)
             for message in bag.messages():
                 new.write(message.channel, message.time, message.data)
@@ -111,10 +147,11 @@ def label_bag(
                     continue
                 progress.update()
                 try:
-                    shelves[topic].label(message)
+                    header, image = read_image(message)
                 except (UserError, images.ImageError) as error:
                     outcome.skip(topic, str(error))
                     continue
+                shelves[topic].put(message.time, header, image, pipeline.run(image).mask)
                 outcome.frames += 1
                 outcome.topics[topic] += 1
             progress.close()
@@ -124,65 +161,6 @@ def label_bag(
                     f"none of the {outcome.skipped} images in {source} could be labelled: {reason}"
                 )
     return outcome
-
-
-class _Shelf:
-    """The topics that go beside one image topic in the new bag."""
-
-    def __init__(self, new: BagWriter, topic: str, pipeline: Pipeline, overlay: bool) -> None:
-        self._new = new
-        self._pipeline = pipeline
-        self._mask = channel(f"{topic}/mask", IMAGE, (offered_qos(5),))
-        self._labels = channel(f"{topic}/labels", _STRING, (offered_qos(1, latched=True),))
-        self._overlay = (
-            channel(f"{topic}/overlay/compressed", COMPRESSED_IMAGE, (offered_qos(5),)) if overlay else None
-        )
-        self._table = drawing.bgr_table(pipeline.bundle.labels)
-        self._told = False
-
-    def label(self, message: Message) -> None:
-        """Write the mask of one image message; UserError or ImageError where it holds no image."""
-        header, image = read_image(message)
-        mask = self._pipeline.run(image).mask
-        if not self._told:
-            text = json.dumps(self._pipeline.bundle.label_document())
-            self._new.write_message(self._labels, message.time, TYPES.types[_STRING](data=text))
-            self._told = True
-        height, width = mask.shape
-        self._new.write_message(
-            self._mask,
-            message.time,
-            TYPES.types[IMAGE](
-                header=header,
-                height=height,
-                width=width,
-                encoding="mono8",
-                is_bigendian=0,
-                step=width,
-                data=mask.reshape(-1),
-            ),
-        )
-        if self._overlay:
-            shown = drawing.overlay(image, drawing.colorize(mask, self._table))
-            jpeg = cv2.imencode(".jpg", shown)[1].reshape(-1).astype(np.uint8)
-            self._new.write_message(
-                self._overlay,
-                message.time,
-                TYPES.types[COMPRESSED_IMAGE](header=header, format="bgr8; jpeg compressed bgr8", data=jpeg),
-            )
-
-
-def read_image(message: Message) -> tuple[Any, np.ndarray]:
-    """The header and the pixels, uint8 [h, w, 3] BGR, of an image message, raw or compressed.
-
-    UserError or ImageError, in one sentence, where it holds no image.
-    """
-    content = deserialize(message)
-    if message.channel.msgtype == COMPRESSED_IMAGE:
-        return content.header, images.decode_compressed(content.data)
-    return content.header, images.decode(
-        content.encoding, content.height, content.width, content.step, content.data
-    )
 
 
 def _choose(bag: Bag, topics: list[str] | None) -> set[str]:
@@ -197,10 +175,6 @@ def _choose(bag: Bag, topics: list[str] | None) -> set[str]:
                 f"{bag.path} has no images on '{topic}'; choose from: {', '.join(sorted(available))}."
             )
     chosen = set(topics or available)
-    taken = {c.topic for c in bag.channels}
     for topic in sorted(chosen):
-        if f"{topic}/mask" in taken:
-            raise UserError(
-                f"{bag.path} holds '{topic}/mask' already; label the original bag, or choose another --topic."
-            )
+        refuse_labelled(bag, topic, "--topic")
     return chosen

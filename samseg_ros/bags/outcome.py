@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from samseg_ros.flow.modality import STREAMS
+
 
 @dataclass
 class Outcome:
@@ -18,3 +20,16 @@ class Outcome:
     def skip(self, source: str, reason: str) -> None:
         self.skipped += 1
         self.reasons.setdefault(source, reason)
+
+
+@dataclass
+class PairOutcome(Outcome):
+    """Of RGB and thermal: `modalities` counts masks by what they were made from, `left_out` the frames per
+    stream that no mask was made from, for want of a partner or because the camera was at fault. `skew_ms` is
+    of the `paired` frames, None where stamps are not known.
+    """
+
+    modalities: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("both", *STREAMS), 0))
+    left_out: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STREAMS, 0))
+    paired: int = 0
+    skew_ms: dict[str, float | None] = field(default_factory=lambda: {"p50": None, "p95": None})

@@ -4,17 +4,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from samseg_ros import drawing
+from samseg_ros import drawing, images
 from samseg_ros.bags.draft import draft
 from samseg_ros.bags.outcome import Outcome
+from samseg_ros.bundle import Bundle
 from samseg_ros.errors import UserError
 from samseg_ros.pipeline import Pipeline
+
+# Reads a frame and labels it: what it shows, BGR uint8 [h, w, 3], and its mask, uint8 [H, W].
+Label = Callable[[], tuple[np.ndarray, np.ndarray]]
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -39,6 +45,20 @@ def read_picture(path: Path) -> np.ndarray:
     return image
 
 
+def read_thermal_picture(path: Path) -> np.ndarray:
+    """uint8, uint16 or float32 [h, w] as stored; UserError where it cannot be read so, or has colours."""
+    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise UserError(f"{path} cannot be read as a picture.")
+    try:
+        values = images.single_channel(values)
+    except images.ImageError as error:
+        raise UserError(f"{path}: {error}") from error
+    if values.dtype not in (np.uint8, np.uint16, np.float32):
+        raise UserError(f"{path} is {values.dtype}; thermal pictures must have 8 bits, 16 bits or float32.")
+    return values
+
+
 def label_picture(source: Path, out: Path, pipeline: Pipeline, overlay: bool = False) -> Outcome:
     """One picture to one mask; the overlay goes beside it, named ``<stem>_overlay.jpg``."""
     if out.suffix.lower() != ".png":
@@ -50,7 +70,8 @@ def label_picture(source: Path, out: Path, pipeline: Pipeline, overlay: bool = F
         if overlay:
             shown = out.with_name(f"{out.stem}_overlay.jpg")
             with draft(shown) as overlay_path:
-                _write(overlay_path, _overlay(image, mask, pipeline))
+                table = drawing.bgr_table(pipeline.bundle.labels)
+                _write(overlay_path, drawing.overlay(image, drawing.colorize(mask, table)))
     return Outcome(frames=1)
 
 
@@ -59,40 +80,63 @@ def label_folder(source: Path, out: Path, pipeline: Pipeline, overlay: bool = Fa
 
     Overlays go to ``overlay/`` in it. Pictures that cannot be read are skipped and named.
     """
-    paths = pictures_in(source)
-    by_stem: dict[str, Path] = {}
-    for path in paths:
-        if path.stem in by_stem:
-            raise UserError(
-                f"{by_stem[path.stem].name} and {path.name} would both become {path.stem}.png; rename one."
-            )
-        by_stem[path.stem] = path
+
+    def label(path: Path) -> tuple[np.ndarray, np.ndarray]:
+        image = read_picture(path)
+        return image, pipeline.run(image).mask
+
     outcome = Outcome()
+    frames = {stem: partial(label, path) for stem, path in by_stem(pictures_in(source)).items()}
+    write_masks(frames, out, pipeline.bundle, overlay, outcome, str(source))
+    return outcome
+
+
+def by_stem(paths: list[Path]) -> dict[str, Path]:
+    """Pictures by their names less the suffix; UserError where two would get masks of one name."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in found:
+            raise UserError(
+                f"{found[path.stem].name} and {path.name} would both become {path.stem}.png; rename one."
+            )
+        found[path.stem] = path
+    return found
+
+
+def write_masks(
+    frames: Mapping[str, Label], out: Path, bundle: Bundle, overlay: bool, outcome: Outcome, source: str
+) -> None:
+    """Write ``STEM.png`` for each frame, ``labels.json`` and ``overlay/STEM.jpg`` into a new folder `out`.
+
+    Frames that cannot be read are skipped, and named in `outcome` under `source`; UserError where none can.
+    """
+    table = drawing.bgr_table(bundle.labels)
     with draft(out) as folder:
         folder.mkdir()
         if overlay:
             (folder / "overlay").mkdir()
-        for path in tqdm(paths, unit="picture", disable=None):
+        for stem, label in tqdm(frames.items(), unit="picture", disable=None):
             try:
-                image = read_picture(path)
+                image, mask = label()
             except UserError as error:
-                outcome.skip(str(source), str(error))
+                outcome.skip(source, str(error))
                 continue
-            mask = pipeline.run(image).mask
-            _write(folder / f"{path.stem}.png", mask)
+            _write(folder / f"{stem}.png", mask)
             if overlay:
-                _write(folder / "overlay" / f"{path.stem}.jpg", _overlay(image, mask, pipeline))
+                shown = drawing.overlay(_sized(image, mask), drawing.colorize(mask, table))
+                _write(folder / "overlay" / f"{stem}.jpg", shown)
             outcome.frames += 1
         if not outcome.frames:
-            raise UserError(f"none of the {len(paths)} pictures in {source} could be read.")
-        (folder / "labels.json").write_text(
-            json.dumps(pipeline.bundle.label_document(), indent=1) + "\n", encoding="utf-8"
-        )
-    return outcome
+            raise UserError(f"none of the {len(frames)} pictures in {source} could be read.")
+        document = json.dumps(bundle.label_document(), indent=1)
+        (folder / "labels.json").write_text(document + "\n", encoding="utf-8")
 
 
-def _overlay(image: np.ndarray, mask: np.ndarray, pipeline: Pipeline) -> np.ndarray:
-    return drawing.overlay(image, drawing.colorize(mask, drawing.bgr_table(pipeline.bundle.labels)))
+def _sized(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The picture at the size of its mask: a thermal one has the network's."""
+    if image.shape[:2] == mask.shape:
+        return image
+    return cv2.resize(image, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_LINEAR)
 
 
 def _write(path: Path, image: np.ndarray) -> None:
