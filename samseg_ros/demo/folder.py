@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from samseg_ros.bundle import TASKS
 from samseg_ros.errors import UserError
 
 SUMMARY, REPORT, VIDEO, SHEET = "summary.json", "report.html", "masks.webm", "contact_sheet.png"
 DRIVE, MASKS, TRUTH, LOGS, SENT = "drive", "masks", "truth", "logs", "sent.csv"
-_OURS = {SUMMARY, REPORT, VIDEO, SHEET, DRIVE, MASKS, TRUTH, LOGS, SENT}
+# The first drive's results lie in the folder itself, another's in one of its own, named after its task.
+_OURS = {SUMMARY, REPORT, VIDEO, SHEET, DRIVE, MASKS, TRUTH, LOGS, SENT, *TASKS}
 
 
 @contextmanager

@@ -7,14 +7,12 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from samseg_ros.bags.read import IMAGE, Bag, deserialize
-from samseg_ros.demo.drive import Drive, Frame
+from samseg_ros.demo.drive import Drive, Frame, Stamp
 
-Stamp = tuple[int, int]
 _DIAGNOSTICS = "diagnostic_msgs/msg/DiagnosticArray"
 
 
@@ -39,17 +37,21 @@ class Shot:
 
 @dataclass(frozen=True)
 class Recording:
-    """What was sent (`times`, a CSV of samseg replay) and the bag of what came back on `mask_topic`."""
+    """What was sent (`times`, a CSV of samseg replay) and the bag of what came back on `mask_topic`.
+
+    `modalities_topic` is where a node of two cameras says which it relies on.
+    """
 
     drive: Drive
     times: Path
     bag: Path
     mask_topic: str
+    modalities_topic: str = ""
 
     def shots(self) -> Iterator[Shot]:
         """Every frame of the drive with its mask, matched by stamp."""
         sent = self._sent()
-        order = {stamp: index for index, stamp in enumerate(self._stamps())}
+        order = {stamp: index for index, stamp in enumerate(self.drive.stamps())}
         masks = (mask for mask in self._masks() if mask[0] in order)
         arrived = next(masks, None)
         for index, frame in enumerate(self.drive.play()):
@@ -58,15 +60,35 @@ class Recording:
             if arrived is None or arrived[0] != frame.stamp:
                 yield Shot(index, frame, None, None)
             else:
-                yield Shot(index, frame, arrived[2], (arrived[1] - sent[frame.time]) * 1e-6)
+                # A pair is only there when its second message is.
+                complete = max(sent[message] for message in frame.sent)
+                yield Shot(index, frame, arrived[2], (arrived[1] - complete) * 1e-6)
 
     def seconds(self) -> float:
         """From the first frame sent to the last."""
         sent = self._sent().values()
         return (max(sent) - min(sent)) * 1e-9
 
+    def messages_sent(self) -> int:
+        """Images handed to ROS, of all cameras."""
+        return len(self._sent())
+
+    def modalities(self) -> list[str]:
+        """What the node said it relies on during the drive, one after the other."""
+        if not self.modalities_topic:
+            return []
+        sent = self._sent().values()
+        with Bag(self.bag) as bag:
+            said = [
+                (message.time, deserialize(message).data)
+                for message in bag.messages({self.modalities_topic})
+                if message.time <= max(sent)
+            ]
+        # What it said before there was anything to see is of no interest.
+        return [text for time, text in said if time >= min(sent)] or [text for _, text in said[-1:]]
+
     def diagnostics(self) -> dict[str, str]:
-        """The key-value pairs that the node published last."""
+        """The key-value pairs that the node published last; ``received`` is of all its cameras together."""
         last: dict[str, str] = {}
         with Bag(self.bag) as bag:
             topics = {c.topic for c in bag.channels if c.msgtype == _DIAGNOSTICS}
@@ -75,18 +97,17 @@ class Recording:
             for message in bag.messages(topics):
                 for status in deserialize(message).status:
                     last.update({pair.key: pair.value for pair in status.values})
+                    received = [pair.value for pair in status.values if pair.key == "received"]
+                    if received:
+                        last["received"] = str(sum(map(int, received)))
         return last
 
-    def _sent(self) -> dict[int, int]:
-        """Log time → wall time of sending, both in nanoseconds."""
+    def _sent(self) -> dict[tuple[str, int], int]:
+        """Topic and log time → wall time of sending, both in nanoseconds."""
         with self.times.open(newline="", encoding="utf-8") as file:
-            return {int(row["log_time_ns"]): int(row["sent_ns"]) for row in csv.DictReader(file)}
-
-    def _stamps(self) -> Iterator[Stamp]:
-        with Bag(self.drive.bag) as bag:
-            for message in bag.messages({self.drive.topic}):
-                stamp = deserialize(message).header.stamp
-                yield stamp.sec, stamp.nanosec
+            return {
+                (row["topic"], int(row["log_time_ns"])): int(row["sent_ns"]) for row in csv.DictReader(file)
+            }
 
     def _masks(self) -> Iterator[tuple[Stamp, int, np.ndarray]]:
         """Stamp, arrival in nanoseconds and ids of each mask, in order."""
@@ -112,18 +133,19 @@ def percentiles(latencies_ms: list[float]) -> dict[str, float | None]:
 
 
 def where_dropped(
-    frames_in: int, frames_out: int, received: int | None, published: int | None
-) -> dict[str, Any]:
+    frames_in: int, frames_out: int, lost: int | None, published: int | None
+) -> dict[str, int | None]:
     """Where the missing frames went, by what the node counted: the three numbers sum to in minus out.
 
-    ``before_node`` were lost on the way to it, ``node`` were replaced by newer ones while it was busy (or
-    could not be read), ``after_node`` are masks lost on the way to the recorder. None where the node did
-    not say.
+    ``before_node`` never got there: at most the `lost` messages. ``node`` were replaced by newer ones while
+    it was busy, could not be read, or were half a pair. ``after_node`` are masks lost on the way to the
+    recorder. None where the node did not say.
     """
-    if received is None or published is None:
+    if lost is None or published is None:
         return {"before_node": None, "node": None, "after_node": None}
+    before = min(lost, frames_in - published)
     return {
-        "before_node": frames_in - received,
-        "node": received - published,
+        "before_node": before,
+        "node": frames_in - published - before,
         "after_node": published - frames_out,
     }

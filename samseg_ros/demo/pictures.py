@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The video and the contact sheet of a demonstration."""
+"""The video and the contact sheet of a drive."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,37 +13,29 @@ from types import TracebackType
 import cv2
 import numpy as np
 
-from samseg_ros import drawing
 from samseg_ros.errors import UserError
-from samseg_ros.labels import UNLABELED, LabelSet
+from samseg_ros.labels import LabelSet
 
 _WIDTH = 768  # of the video; a multiple of 16
 _INK, _PAPER, _FAINT = (235, 235, 235), (24, 22, 20), (150, 150, 150)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _BAR = 32  # height of a caption in pixels
-
-
-def shown(image: np.ndarray, mask: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The overlay and the coloured mask of a picture, BGR uint8 at the picture's size."""
-    if mask.shape != image.shape[:2]:
-        mask = cv2.resize(mask, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_NEAREST)
-    color = drawing.colorize(mask, table)
-    overlay = drawing.overlay(image, color, 0.55)
-    # Void keeps the picture as it was.
-    overlay[mask == UNLABELED] = image[mask == UNLABELED]
-    return overlay, color
+_GAP = 10  # between panels of a sheet
 
 
 class Video:
-    """A WebM (VP8, which every browser plays) of overlay above picture and mask; a context manager."""
+    """A WebM (VP8, which every browser plays) of frames as panels; a context manager."""
 
-    def __init__(self, path: Path, hz: float, aspect: float, labels: LabelSet) -> None:
-        """`aspect` is height / width of the frames. UserError where OpenCV cannot write WebM."""
-        half = _WIDTH // 2
-        self._large = (_WIDTH, _even(_WIDTH * aspect))
-        self._small = (half, _even(half * aspect))
-        self._table = drawing.bgr_table(labels)
-        size = (_WIDTH, _BAR + self._large[1] + self._small[1])
+    def __init__(self, path: Path, hz: float, aspect: float, layout: Sequence[Sequence[str]]) -> None:
+        """`aspect` is height / width of the frames, `layout` names the panels of each row.
+
+        UserError where OpenCV cannot write WebM.
+        """
+        self._rows = [
+            [(name, (_WIDTH // len(row), _even(_WIDTH // len(row) * aspect))) for name in row]
+            for row in layout
+        ]
+        size = (_WIDTH, _BAR + sum(row[0][1][1] for row in self._rows))
         with _quiet():
             self._writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"VP80"), hz, size)
         if not self._writer.isOpened():
@@ -61,55 +53,48 @@ class Video:
     ) -> None:
         self._writer.release()
 
-    def add(self, image: np.ndarray, mask: np.ndarray | None, caption: str) -> None:
-        """One frame; one without a mask shows the last one's, greyed, as a consumer would have it."""
-        if mask is None:
-            panels = _gray(self._last) if self._last is not None else self._panels(image, None)
+    def add(self, panels: dict[str, np.ndarray], is_fresh: bool, caption: str) -> None:
+        """One frame; one that is not fresh, for want of a mask, shows the last one's, greyed."""
+        if is_fresh or self._last is None:
+            picture = np.vstack([self._row(panels, row) for row in self._rows])
         else:
-            panels = self._last = self._panels(image, mask)
-        self._writer.write(np.vstack((_caption(caption, _WIDTH), panels)))
+            picture = _gray(self._last)
+        if is_fresh:
+            self._last = picture
+        self._writer.write(np.vstack((_caption(caption, _WIDTH), picture)))
 
-    def _panels(self, image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-        if mask is None:
-            mask = np.full(image.shape[:2], UNLABELED, np.uint8)
-        overlay, color = shown(image, mask, self._table)
-        below = np.hstack((_fit(image, self._small), _fit(color, self._small, cv2.INTER_NEAREST)))
-        return np.vstack((_fit(overlay, self._large), below))
+    def _row(self, panels: dict[str, np.ndarray], row: list[tuple[str, tuple[int, int]]]) -> np.ndarray:
+        return np.hstack([_fit(panels[name], size, name) for name, size in row])
 
 
 class ContactSheet:
-    """Rows of picture, mask, overlay, and truth where it is known; a legend below."""
+    """Rows of panels under a title, one row for each frame, and a legend below."""
 
-    CELL = 640
+    WIDTH = 2590
 
     def __init__(self, title: str, labels: LabelSet) -> None:
         self._labels = labels
-        self._table = drawing.bgr_table(labels)
         self._title = title
         self._rows: list[np.ndarray] = []
 
-    def add(self, image: np.ndarray, mask: np.ndarray, truth: np.ndarray | None, caption: str) -> None:
-        """One row for one frame."""
-        size = (self.CELL, round(self.CELL * image.shape[0] / image.shape[1]))
-        overlay, color = shown(image, mask, self._table)
-        cells = [_fit(image, size), _fit(overlay, size), _fit(color, size, cv2.INTER_NEAREST)]
-        names = [caption, "overlay", "mask"]
-        if truth is not None:
-            cells.append(_fit(drawing.colorize(truth, self._table), size, cv2.INTER_NEAREST))
-            names.append("truth")
-        bars = [_caption(name, size[0], _FAINT) for name in names]
+    def add(self, panels: dict[str, np.ndarray], caption: str) -> None:
+        """One row for one frame: its panels from left to right."""
+        across = min(640, (self.WIDTH + _GAP) // len(panels) - _GAP)
+        height, width = next(iter(panels.values())).shape[:2]
+        size = (across, round(across * height / width))
+        names = list(panels)
+        bars = [_caption(name, across, _FAINT) for name in (f"{names[0]}: {caption}", *names[1:])]
+        cells = [_fit(picture, size, name) for name, picture in panels.items()]
         self._rows.append(_spaced([np.vstack(pair) for pair in zip(bars, cells, strict=True)], axis=1))
 
-    def write(self, path: Path) -> None:
-        """Write the sheet as PNG; UserError where no frame was added or the file cannot be written."""
+    def draw(self) -> np.ndarray:
+        """The sheet, BGR uint8 [h, w, 3]; UserError where no frame was added."""
         if not self._rows:
             raise UserError("no mask came back, so there is nothing to show.")
         width = self._rows[0].shape[1]
         title = _caption(self._title, width, _INK, 0.8, 52)
         sheet = _spaced([title, *self._rows, self._legend(width)], axis=0)
-        framed = cv2.copyMakeBorder(sheet, 8, 20, 24, 24, cv2.BORDER_CONSTANT, value=_PAPER)
-        if not cv2.imwrite(str(path), framed):
-            raise UserError(f"{path} cannot be written; is the disk full?")
+        return cv2.copyMakeBorder(sheet, 8, 20, 24, 24, cv2.BORDER_CONSTANT, value=_PAPER)
 
     def _legend(self, width: int) -> np.ndarray:
         columns = max(1, width // 230)
@@ -120,6 +105,16 @@ class ContactSheet:
             cv2.rectangle(legend, (x, y), (x + 22, y + 22), (b, g, r), cv2.FILLED)
             cv2.putText(legend, name, (x + 32, y + 17), _FONT, 0.55, _INK, 1, cv2.LINE_AA)
         return legend
+
+
+def write_sheets(path: Path, sheets: Sequence[np.ndarray]) -> None:
+    """Write sheets below each other as one PNG; UserError where the file cannot be written."""
+    width = max(sheet.shape[1] for sheet in sheets)
+    wide = [
+        cv2.copyMakeBorder(s, 0, 0, 0, width - s.shape[1], cv2.BORDER_CONSTANT, value=_PAPER) for s in sheets
+    ]
+    if not cv2.imwrite(str(path), np.vstack(wide)):
+        raise UserError(f"{path} cannot be written; is the disk full?")
 
 
 @contextmanager
@@ -146,16 +141,18 @@ def _caption(
     return bar
 
 
-def _spaced(parts: list[np.ndarray], axis: int, gap: int = 10) -> np.ndarray:
+def _spaced(parts: list[np.ndarray], axis: int) -> np.ndarray:
     shape = list(parts[0].shape)
-    shape[axis] = gap
+    shape[axis] = _GAP
     space = np.full(shape, _PAPER, np.uint8)
     joined = [piece for part in parts for piece in (part, space)][:-1]
     return np.concatenate(joined, axis=axis)
 
 
-def _fit(image: np.ndarray, size: tuple[int, int], interpolation: int = cv2.INTER_AREA) -> np.ndarray:
-    return cv2.resize(image, size, interpolation=interpolation)
+def _fit(image: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:
+    """A panel of that name at (width, height): classes are never mixed."""
+    nearest = name in ("mask", "truth")
+    return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST if nearest else cv2.INTER_AREA)
 
 
 def _gray(image: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -12,41 +13,61 @@ from typing import Any
 import cv2
 import numpy as np
 
+from samseg_ros.demo.plots import latency_plot, timeline
 from samseg_ros.labels import LabelSet
 
-TEMPLATE = Path(__file__).with_name("report.html")
+_PAGE, _DRIVE, _CAMERAS = (
+    Path(__file__).with_name(f"{name}.html") for name in ("report", "report_drive", "report_cameras")
+)
 _STILL_WIDTH = 960
+_TITLES = {
+    "panorama_node": "A 360° street drive through panorama_node",
+    "camera_node": "A street drive through camera_node",
+    "rgbt_node": "RGB and thermal through rgbt_node",
+}
 
 
 @dataclass(frozen=True)
 class Still:
-    """A frame to look at closely: picture and coloured mask, BGR uint8."""
+    """A frame to look at closely: picture and coloured mask, BGR uint8, and what to show beneath them."""
 
     image: np.ndarray
     color: np.ndarray
     caption: str
+    beside: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the report shows. `summary` is that of summary.json; `shares` is each class's share of pixels."""
+    """What the report shows of one drive. `summary` is that of summary.json; `shares` is each class's share
+    of pixels; `kinds` is of each frame its light and which cameras saw it.
+    """
 
     summary: dict[str, Any]
     labels: LabelSet
     shares: list[float]
+    kinds: list[tuple[str, str]]
     latencies_ms: list[float | None]  # None for a frame that did not come back
     video: bytes
     stills: list[Still] = field(default_factory=list)
 
+    @property
+    def title(self) -> str:
+        return _TITLES[self.summary["node"]]
+
     def html(self) -> str:
-        """The whole page."""
+        """The drive's part of the page."""
         summary = self.summary
+        of_two = "modalities" in summary
         slots = {
-            "MODEL": escape(summary["model"]),
-            "NODE": escape(summary["node"]),
+            "ID": summary["node"],
+            "TITLE": escape(self.title),
             "LEAD": escape(self._lead()),
             "TILES": _tiles(summary),
             "LEGEND": _legend(self.labels),
+            "PANELS": "RGB and thermal above; overlay and mask below."
+            if of_two
+            else "Overlay above; camera picture and mask below.",
             "VIDEO_NOTE": "Frames that were dropped show the mask before, in grey."
             if summary["dropped"]
             else "Shown at the rate it was driven.",
@@ -55,18 +76,17 @@ class Report:
             "CLASSES_NOTE": "Against the truth of the street generator, over all masks that came back."
             if summary["iou"]
             else "Share of all pixels; this drive has no labels to compare with.",
+            "BY_LIGHT": _groups("light", summary["by_light"]),
             "ACCOUNT": _table(_account(summary)),
             "ACCOUNT_NOTE": escape(_account_note(summary)),
             "LATENCY": latency_plot(self.latencies_ms, summary["latency_ms"]),
             "SETTINGS": _table(_settings(summary)),
+            "CAMERAS": self._cameras() if of_two else "",
             # The long ones last: every replacement copies the page.
             "FRAMES": "\n".join(_frame(still) for still in self.stills),
             "VIDEO": base64.b64encode(self.video).decode(),
         }
-        page = TEMPLATE.read_text(encoding="utf-8")
-        for name, value in slots.items():
-            page = page.replace(f"@@{name}@@", value)
-        return page
+        return _filled(_DRIVE, slots)
 
     def _lead(self) -> str:
         s = self.summary
@@ -77,56 +97,37 @@ class Report:
             f"{s['runtime']}, and recorded again."
         )
 
-
-def latency_plot(latencies_ms: list[float | None], spread: dict[str, float | None]) -> str:
-    """An inline SVG: one dot per frame, a stroke on the axis for each that did not come back."""
-    width, height, left, bottom = 1060, 240, 52, 28
-    known = [value for value in latencies_ms if value is not None]
-    top_ms = _round_up(max(known, default=1.0))
-    across = (width - left - 12) / max(1, len(latencies_ms) - 1)
-
-    def x(index: int) -> float:
-        return left + index * across
-
-    def y(ms: float) -> float:
-        return height - bottom - (height - bottom - 14) * ms / top_ms
-
-    parts = [f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="latency of each frame">']
-    for step in range(5):
-        ms = top_ms * step / 4
-        parts.append(f'<line class="grid" x1="{left}" x2="{width - 12}" y1="{y(ms):.1f}" y2="{y(ms):.1f}"/>')
-        unit = " ms" if step == 4 else ""
-        parts.append(f'<text x="{left - 8}" y="{y(ms) + 4:.1f}" text-anchor="end">{ms:g}{unit}</text>')
-    for name, value in spread.items():
-        if value is not None:
-            parts.append(
-                f'<line class="mark" x1="{left}" x2="{width - 12}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
-            )
-            beside = y(value) + (14 if name == "p50" else -6)  # so that two close ones stay readable
-            parts.append(
-                f'<text x="{width - 14}" y="{beside:.1f}" text-anchor="end">{name} {value:g} ms</text>'
-            )
-    for index, value in enumerate(latencies_ms):
-        if value is None:
-            low = height - bottom
-            parts.append(
-                f'<line class="lost" x1="{x(index):.1f}" x2="{x(index):.1f}" y1="{low}" y2="{low - 12}">'
-                f"<title>frame {index}: dropped</title></line>"
-            )
-        else:
-            parts.append(
-                f'<circle class="dot" cx="{x(index):.1f}" cy="{y(value):.1f}" r="3.4">'
-                f"<title>frame {index}: {value:.0f} ms</title></circle>"
-            )
-    parts.append(f'<text x="{left}" y="{height - 8}">frame 0</text>')
-    parts.append(f'<text x="{width - 12}" y="{height - 8}" text-anchor="end">{len(latencies_ms) - 1}</text>')
-    return "".join([*parts, "</svg>"])
+    def _cameras(self) -> str:
+        """The section on what happens when one of two cameras fails."""
+        said = " → ".join(self.summary["modalities"]) or "nothing"
+        skew = self.summary["skew_ms"]["p50"]
+        pairs = f"{_count(self.summary['paired'])} pairs" + (
+            f", {skew:g} ms apart" if skew is not None else ""
+        )
+        slots = {
+            "TIMELINE": timeline(self.kinds, [value is not None for value in self.latencies_ms]),
+            "BY_MODALITY": _groups("seen by", self.summary["by_modality"]),
+            "SAID": escape(f"{pairs}. The node said on ~/modalities: {said}."),
+        }
+        return _filled(_CAMERAS, slots)
 
 
-def _round_up(value: float) -> float:
-    """The next of 1, 2, 4 or 8 times a power of ten: quarters of it are round numbers."""
-    power = 10.0 ** np.floor(np.log10(max(value, 1e-9)))
-    return float(next(step * power for step in (1, 2, 4, 8, 10) if step * power >= value))
+def page(reports: Sequence[Report]) -> str:
+    """The whole page, of one drive or several."""
+    links = "".join(f'<a href="#{report.summary["node"]}">{escape(report.title)}</a>' for report in reports)
+    slots = {
+        "TITLE": escape(", ".join(report.summary["model"] for report in reports)),
+        "LINKS": f"<nav>{links}</nav>" if len(reports) > 1 else "",
+        "DRIVES": "\n".join(report.html() for report in reports),
+    }
+    return _filled(_PAGE, slots)
+
+
+def _filled(template: Path, slots: dict[str, str]) -> str:
+    text = template.read_text(encoding="utf-8")
+    for name, value in slots.items():
+        text = text.replace(f"@@{name}@@", value)
+    return text
 
 
 def _tiles(summary: dict[str, Any]) -> str:
@@ -139,10 +140,14 @@ def _tiles(summary: dict[str, Any]) -> str:
         (_number(summary["inference_ms"], " ms"), "one frame through the engine"),
     ]
     if summary["miou"] is not None:
-        tiles.insert(1, (f"{100 * summary['miou']:.1f} %", "mean IoU"))
+        tiles.insert(1, (_percent(summary["miou"]), "mean IoU"))
     return "".join(
         f'<div class="tile"><b>{escape(value)}</b><span>{name}</span></div>' for value, name in tiles
     )
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
 
 
 def _number(value: float | None, unit: str) -> str:
@@ -152,17 +157,23 @@ def _number(value: float | None, unit: str) -> str:
 def _frame(still: Still) -> str:
     picture, mask = _data_uri(still.image, ".jpg"), _data_uri(still.color, ".png")
     caption = escape(still.caption)
+    beside = "".join(
+        f'<div><img src="{_data_uri(image, ".png" if name == "truth" else ".jpg", 480)}" '
+        f'alt="{caption}, {name}"><span>{name}</span></div>'
+        for name, image in still.beside.items()
+    )
     return (
         f'<figure><div class="compare"><img src="{picture}" alt="{caption}, picture">'
         f'<img src="{mask}" alt="{caption}, mask">'
         f'<input type="range" min="0" max="100" value="50" aria-label="{caption}: picture or mask"></div>'
-        f"<figcaption>{caption}</figcaption></figure>"
+        + (f'<div class="beside">{beside}</div>' if beside else "")
+        + f"<figcaption>{caption}</figcaption></figure>"
     )
 
 
-def _data_uri(image: np.ndarray, suffix: str) -> str:
+def _data_uri(image: np.ndarray, suffix: str, width: int = _STILL_WIDTH) -> str:
     lossless = suffix == ".png"
-    size = (_STILL_WIDTH, round(_STILL_WIDTH * image.shape[0] / image.shape[1]))
+    size = (width, round(width * image.shape[0] / image.shape[1]))
     image = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST if lossless else cv2.INTER_AREA)
     data = base64.b64encode(cv2.imencode(suffix, image)[1].tobytes()).decode()
     return f"data:image/{'png' if lossless else 'jpeg'};base64,{data}"
@@ -172,12 +183,24 @@ def _bars(labels: LabelSet, iou: dict[str, float | None] | None, shares: list[fl
     rows = []
     for name, (r, g, b), share in zip(labels.names, labels.colors, shares, strict=True):
         value = iou[name] if iou else share
-        text = "–" if value is None else f"{100 * value:.1f} %"
+        text = _percent(value)
         rows.append(
             f'<label><i style="background: rgb({r}, {g}, {b})"></i>{escape(name)}</label>'
             f'<div><u style="width: {100 * (value or 0):.1f}%"></u></div><span>{text}</span>'
         )
     return "".join(rows)
+
+
+def _groups(what: str, groups: dict[str, dict[str, Any]]) -> str:
+    """A table of the frames apart; empty where they are all alike."""
+    if len(groups) < 2:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{group['frames_out']} / {group['frames_in']}</td>"
+        f"<td>{_percent(group['miou'])}</td></tr>"
+        for name, group in groups.items()
+    )
+    return f"<table><tr><td>{what}</td><td>masks / frames</td><td>mean IoU</td></tr>{rows}</table>"
 
 
 def _legend(labels: LabelSet) -> str:
@@ -195,7 +218,12 @@ def _account(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("masks recorded", str(summary["frames_out"])),
         ("dropped", str(summary["dropped"])),
         ("· on the way to the node", _count(where["before_node"])),
-        ("· by the node, for a newer frame", _count(where["node"])),
+        (
+            "· by the node, for a newer frame or want of a partner"
+            if "paired" in summary
+            else "· by the node, for a newer frame",
+            _count(where["node"]),
+        ),
         ("· on the way to the recorder", _count(where["after_node"])),
     ]
 
@@ -207,6 +235,11 @@ def _count(value: int | None) -> str:
 def _account_note(summary: dict[str, Any]) -> str:
     if not summary["dropped"]:
         return "Nothing was lost. The node keeps the newest frame only, so that no mask is ever old."
+    if "paired" in summary:
+        return (
+            "When a camera falls silent the node waits for it, for its stream_timeout, before it goes on "
+            "with the other; nothing is made of a frame in between."
+        )
     return (
         "The node keeps the newest frame only: one that arrives while it is busy takes the place of the last."
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the demonstration: a drive goes through the real node over ROS 2, and what comes back is shown."""
+"""Runs the demonstration: drives go through the real nodes over ROS 2, and what comes back is shown."""
 
 from __future__ import annotations
 
@@ -8,150 +8,146 @@ import os
 import random
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from samseg_ros import bundle as bundles
-from samseg_ros import engine as engines
 from samseg_ros import transport
 from samseg_ros.bundle import Bundle
-from samseg_ros.demo import drive as drives
 from samseg_ros.demo import folder as places
+from samseg_ros.demo import render as rendering
 from samseg_ros.demo.drive import Drive
-from samseg_ros.demo.measure import Pace, Recording
-from samseg_ros.demo.present import present
-from samseg_ros.demo.programs import Program, Programs
+from samseg_ros.demo.pictures import write_sheets
+from samseg_ros.demo.present import Presented, present
+from samseg_ros.demo.programs import Programs
+from samseg_ros.demo.render import Rendering
+from samseg_ros.demo.report import page
+from samseg_ros.demo.take import holds_pairs, take, take_pairs
+from samseg_ros.demo.through import choose_pace, drive_through
 from samseg_ros.errors import UserError
-from samseg_ros.pipeline import Pipeline
 
-RENDER_SIZE = (512, 1024)
-# Share of the time that the engine may be busy: the other programs of the demonstration need some too.
-_LOAD = 0.6
-_START_S = 120.0  # a cold machine may take this long to load a runtime
-_DRAIN_S = 2.5  # after the last frame: its mask, and a last diagnostics message
-_DIAGNOSTICS_S = 0.5
+BUNDLES = ("street_b0_panorama", "street_b0_rgbt")
+RENDER_SIZE = (512, 1024)  # of a panorama; other cameras have the network's
 
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """`hz` of None drives as fast as the machine can follow, `bag` of None renders a drive."""
+    """One drive for each of the `bundles`: each of another task; () takes :data:`BUNDLES`, or of them the one
+    that fits the bag. `hz` of None drives as fast as the machine can follow, `bag` of None renders drives.
+    Topics are the bag's: `topic` of one camera, the others of an RGB and a thermal one.
+    """
 
     out: Path
-    bundle: str
+    bundles: tuple[str, ...] = ()
     frames: int = 80
     bag: Path | None = None
     topic: str | None = None
+    rgb_topic: str | None = None
+    thermal_topic: str | None = None
     hz: float | None = None
     seed: int = 7
 
 
+@dataclass(frozen=True)
+class Leg:
+    """A part of the demonstration: a bundle, the folder of its drive's files, and the name that sets it apart
+    from the first (which has none).
+    """
+
+    bundle: Bundle
+    folder: Path
+    name: str
+
+
 def demo(options: DemoOptions) -> dict[str, Any]:
-    """Run it, print where the results are, and return the summary (see :func:`present.present`).
+    """Run it, print where the results are, and return the summary: the first drive's (see
+    :func:`present.present`), and under the name of its task that of each other.
 
     `options.out` appears whole or stays as it was; after a failure its ``logs`` tell more. UserError,
     BundleError or EngineError where it cannot be done.
     """
     started = time.perf_counter()
-    if options.bag is None and not drives.can_render():
+    if options.bag is None and not rendering.can_render():
         raise UserError("the street generator comes with a source checkout only; give a bag with --bag.")
-    bundle = bundles.load(options.bundle)
-    if bundle.task not in ("panorama", "camera"):
-        raise UserError(f"bundle '{bundle.name}' is for task {bundle.task}; panorama or camera is needed.")
+    loaded = _bundles(options)
     with places.results(options.out) as folder:
+        legs = [
+            Leg(bundle, folder / bundle.task if i else folder, bundle.task if i else "")
+            for i, bundle in enumerate(loaded)
+        ]
+        presented: list[Presented] = []
         with Programs(folder / places.LOGS, options.out / places.LOGS, _environment()) as programs:
-            drive = _drive(folder, bundle, options, programs)
-            pace = _pace(bundle, drive, options.hz)
-            _say(f"driving {drive.frames} frames at {pace.hz:g} Hz through the node ({pace.reason})")
-            recording = _drive_through(folder, bundle, drive, pace, programs)
+            drives = _drives(legs, options, programs)
+            recorded = []
+            for leg, drive in zip(legs, drives, strict=True):
+                pace = choose_pace(leg.bundle, drive, options.hz)
+                node = f"{leg.bundle.task}_node"
+                _say(f"driving {drive.frames} frames at {pace.hz:g} Hz through {node} ({pace.reason})")
+                prefix = f"{leg.name}_" if leg.name else ""
+                recording = drive_through(leg.folder, leg.bundle, drive, pace, programs, prefix)
+                recorded.append((leg, recording, pace))
         _say("drawing the report")
-        summary = present(folder, bundle, recording, pace)
-        summary["seconds"] = round(time.perf_counter() - started, 1)
+        for leg, recording, pace in recorded:
+            presented.append(present(leg.folder, leg.bundle, recording, pace))
+        summary = _summary(legs, presented, started)
+        write_sheets(folder / places.SHEET, [one.sheet for one in presented])
+        report = page([one.report for one in presented])
+        (folder / places.REPORT).write_text(report, encoding="utf-8")
         text = json.dumps(summary, indent=2, ensure_ascii=False)
         (folder / places.SUMMARY).write_text(text + "\n", encoding="utf-8")
-    _say_where(options.out, summary)
+    _say_where(options.out, legs, presented, summary["seconds"])
     return summary
 
 
-def _drive(folder: Path, bundle: Bundle, options: DemoOptions, programs: Programs) -> Drive:
+def _summary(legs: Sequence[Leg], presented: Sequence[Presented], started: float) -> dict[str, Any]:
+    summary = dict(presented[0].summary)
+    summary |= {leg.name: one.summary for leg, one in zip(legs[1:], presented[1:], strict=True)}
+    summary["seconds"] = round(time.perf_counter() - started, 1)
+    return summary
+
+
+def _bundles(options: DemoOptions) -> list[Bundle]:
+    """One for each drive."""
+    names = options.bundles
+    if not names and options.bag is None:
+        names = BUNDLES
+    elif not names and options.bag is not None:
+        asked = bool(options.rgb_topic or options.thermal_topic)
+        of_two = asked or (options.topic is None and holds_pairs(options.bag))
+        names = BUNDLES[of_two : of_two + 1]
+    loaded = [bundles.load(name) for name in names]
+    tasks = [bundle.task for bundle in loaded]
+    if len(set(tasks)) < len(tasks):
+        raise UserError("two bundles are for one task; give bundles of different tasks, each for its drive.")
+    if options.bag is not None and len(loaded) > 1:
+        raise UserError(f"{options.bag} is one drive; give one bundle for it.")
+    if (options.rgb_topic or options.thermal_topic) and tasks != ["rgbt"]:
+        raise UserError("--rgb-topic and --thermal-topic are for an RGB-T bundle; give one with --bundle.")
+    return loaded
+
+
+def _drives(legs: Sequence[Leg], options: DemoOptions, programs: Programs) -> list[Drive]:
     if options.bag is not None:
-        return drives.take(folder, options.bag, options.topic, options.frames)
-    size = RENDER_SIZE if bundle.task == "panorama" else bundle.size
-    _say(f"rendering {options.frames} frames of {size[1]}x{size[0]}")
-    return drives.render(folder, bundle.task, size, options.frames, seed=options.seed, run=programs.run)
-
-
-def _pace(bundle: Bundle, drive: Drive, hz: float | None) -> Pace:
-    """Try the engine on the first frame, then choose a rate that the machine can follow."""
-    engine = engines.load(bundle)
-    pipeline = Pipeline(bundle, engine)
-    image = next(drive.play()).image
-    times = []
-    for _ in range(8):
-        began = time.perf_counter()
-        pipeline.run(image)
-        times.append(time.perf_counter() - began)
-    seconds = float(np.median(times[2:]))  # the first ones warm up
-    inference_ms = round(seconds * 1e3, 1)
-    if hz is not None:
-        return Pace(inference_ms, hz, "as asked for")
-    possible = _LOAD / seconds
-    if drive.hz <= possible:
-        return Pace(inference_ms, round(drive.hz, 2), "the drive's own rate")
-    return Pace(
-        inference_ms, round(possible, 2), f"what this machine follows; the drive's own is {drive.hz:g}"
-    )
-
-
-def _drive_through(folder: Path, bundle: Bundle, drive: Drive, pace: Pace, programs: Programs) -> Recording:
-    """Start node and recorder, replay the drive to them, and end them when the last mask has come back."""
-    mask = f"/{bundle.task}/mask"
-    # Compressed images travel on a topic of that name below the image's own, as image_transport has it.
-    image = drive.topic.removesuffix("/compressed") if drive.compressed else drive.topic
-    sent_on = f"{image}/compressed" if drive.compressed else image
-    parameters = {
-        "bundle": bundle.path.resolve(),
-        "image_transport": "compressed" if drive.compressed else "raw",
-        "diagnostics_period": _DIAGNOSTICS_S,
-    }
-    node = programs.start(
-        "node",
-        ["-m", f"samseg_ros.nodes.{bundle.task}_node", "--ros-args"]
-        + [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
-        + ["-r", f"~/image:={image}", "-r", f"~/mask:={mask}"],
-    )  # fmt: skip
-    samseg = ["-m", "samseg_ros.cli"]
-    recorder = programs.start("record", [*samseg, "record", str(folder / places.MASKS), mask, "/diagnostics"])
-    programs.until(lambda: recorder.says(f"recording {mask}"), "recording", _START_S, needed=[recorder, node])
-    times = folder / places.SENT
-    settings = {"rate": f"{pace.hz / drive.hz:.6f}", "times": times, "wait-for-subscribers": _START_S}
-    if sent_on != drive.topic:
-        settings["remap"] = f"{drive.topic}:={sent_on}"
-    replay = programs.start(
-        "replay",
-        [*samseg, "replay", str(drive.bag), *(f"--{name}={value}" for name, value in settings.items())],
-    )
-    programs.until(
-        lambda: replay.status() is not None,
-        "the end of the drive",
-        _START_S + 2 * drive.frames / pace.hz + 30,
-        needed=[node, recorder],
-    )
-    if replay.status() != 0:
-        raise replay.failure("failed")
-    _drain(programs, [node, recorder], 3 * pace.inference_ms * 1e-3)
-    recorder.stop()
-    programs.until(lambda: recorder.status() is not None, "the recording", 60.0, needed=[node])
-    if recorder.status() != 0:
-        raise recorder.failure("failed")
-    return Recording(drive, times, folder / places.MASKS, mask)
-
-
-def _drain(programs: Programs, needed: list[Program], frame_s: float) -> None:
-    end = time.monotonic() + _DRAIN_S + frame_s
-    programs.until(lambda: time.monotonic() > end, "its last mask", 2 * (_DRAIN_S + frame_s) + 10, needed)
+        (leg,) = legs
+        if leg.bundle.task == "rgbt":
+            topics = options.rgb_topic, options.thermal_topic
+            return [take_pairs(leg.folder, options.bag, *topics, options.frames)]
+        return [take(leg.folder, options.bag, options.topic, options.frames)]
+    asked = [
+        Rendering(
+            leg.folder,
+            leg.bundle.task,
+            RENDER_SIZE if leg.bundle.task == "panorama" else leg.bundle.size,
+            options.frames,
+            options.seed,
+        )
+        for leg in legs
+    ]
+    sizes = " and ".join(f"{one.frames} frames of {one.size[1]}x{one.size[0]}" for one in asked)
+    _say(f"rendering {sizes}")
+    return rendering.render(asked, programs.run)
 
 
 def _environment() -> dict[str, str]:
@@ -161,7 +157,7 @@ def _environment() -> dict[str, str]:
     environment["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     environment["PYTHONUNBUFFERED"] = "1"
     # The street generator is run from the checkout, wherever this was started.
-    paths = [str(drives.CHECKOUT), environment.get("PYTHONPATH", "")]
+    paths = [str(rendering.CHECKOUT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
     return environment
 
@@ -170,14 +166,20 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _say_where(out: Path, summary: dict[str, Any]) -> None:
-    latency = summary["latency_ms"]
-    quality = "" if summary["miou"] is None else f", mIoU {summary['miou']:.3f}"
+def _say_where(out: Path, legs: Sequence[Leg], presented: Sequence[Presented], seconds: float) -> None:
+    for one in presented:
+        summary = one.summary
+        latency = summary["latency_ms"]
+        quality = "" if summary["miou"] is None else f", mIoU {summary['miou']:.3f}"
+        print(
+            f"{summary['node']}: {summary['frames_out']} masks of {summary['frames_in']} frames "
+            f"({summary['dropped']} dropped), latency {latency['p50']} ms (p95 {latency['p95']} ms){quality}"
+        )
+    videos = "\n                 ".join(str(out / leg.name / places.VIDEO) for leg in legs)
     print(
-        f"{summary['frames_out']} masks of {summary['frames_in']} frames ({summary['dropped']} dropped), "
-        f"latency {latency['p50']} ms (p95 {latency['p95']} ms){quality}, in {summary['seconds']:.0f} s\n"
+        f"all in {seconds:.0f} s\n"
         f"  report         {out / places.REPORT}\n"
-        f"  video          {out / places.VIDEO}\n"
+        f"  video          {videos}\n"
         f"  contact sheet  {out / places.SHEET}\n"
         f"  numbers        {out / places.SUMMARY}"
     )

@@ -7,15 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+from pair_recordings import write_pairs
 from recordings import messages, write_recording
 
 from samseg_ros import share
+from samseg_ros.demo.run import DemoOptions, demo
+from samseg_ros.errors import UserError
 
 pytest.importorskip("onnxruntime")
 
-DEMO = [sys.executable, "-m", "samseg_ros.cli", "demo", "--topic", "/rear/compressed", "--out", "shown"]
+DEMO = [sys.executable, "-m", "samseg_ros.cli", "demo", "--out", "shown"]
+RED = ("--bundle", "red", "--topic", "/rear/compressed", "--bag", "in")
 
 NO_NODES = """
 import os, sys
@@ -26,8 +31,9 @@ if "samseg_ros.nodes.camera_node" in sys.orig_argv:
 
 
 @pytest.fixture
-def start(tmp_path, red_bundle):
+def start(tmp_path, red_bundle, hot_bundle):
     red_bundle(tmp_path / "red", task="camera")
+    hot_bundle(tmp_path / "hot")
     write_recording(tmp_path / "in", frames=6)
     # tmp_path for the test that puts a sitecustomize.py there.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(share.SOURCE)))}
@@ -35,7 +41,7 @@ def start(tmp_path, red_bundle):
 
     def start(*arguments):
         process = subprocess.Popen(
-            [*DEMO, "--bundle", "red", *arguments],
+            [*DEMO, *arguments],
             cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         started.append(process)
@@ -49,7 +55,7 @@ def start(tmp_path, red_bundle):
 
 def test_a_bag_goes_through_the_node_and_comes_back_as_masks(tmp_path, start):
     pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
-    process = start("--bag", "in", "--hz", "5")
+    process = start(*RED, "--hz", "5")
     out, err = process.communicate(timeout=180)
     assert process.returncode == 0, err
     summary = json.loads((tmp_path / "shown" / "summary.json").read_text())
@@ -70,10 +76,52 @@ def test_a_bag_goes_through_the_node_and_comes_back_as_masks(tmp_path, start):
         assert f"shown/{name}" in out
 
 
+def test_a_bag_of_rgb_and_thermal_goes_through_their_node(tmp_path, start):
+    pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
+    write_pairs(tmp_path / "pairs", 24, no_thermal=range(5, 12), no_rgb=range(15, 22))
+    process = start("--bundle", "hot", "--bag", "pairs")
+    _, err = process.communicate(timeout=180)
+    assert process.returncode == 0, err
+    summary = json.loads((tmp_path / "shown" / "summary.json").read_text())
+    assert (summary["node"], summary["frames_in"]) == ("rgbt_node", 24)
+    assert summary["frames_in"] == summary["frames_out"] + summary["dropped"]
+    assert sum(summary["dropped_where"].values()) == summary["dropped"]
+    frames = {name: group["frames_in"] for name, group in summary["by_modality"].items()}
+    assert frames == {"both": 10, "rgb": 7, "thermal": 7}
+    # It takes a while to find a camera silent: not all of the seven come back.
+    assert summary["by_modality"]["rgb"]["frames_out"] >= 2
+    assert summary["by_modality"]["thermal"]["frames_out"] >= 2
+    assert {"both", "rgb", "thermal"} <= set(summary["modalities"])
+    assert "Never blind" in (tmp_path / "shown" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"bundles": ("red", "red")}, "two bundles are for one task"),
+        ({"bundles": ("red", "hot"), "bag": "pairs"}, "is one drive; give one bundle"),
+        ({"bundles": ("red",), "bag": "pairs", "rgb_topic": "/a"}, "are for an RGB-T bundle"),
+        ({"bundles": ("hot",), "bag": "in"}, "may be an RGB camera's"),
+    ],
+)
+def test_what_does_not_go_together_is_said_in_one_sentence(
+    tmp_path, monkeypatch, red_bundle, hot_bundle, settings, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    red_bundle(tmp_path / "red", task="camera")
+    hot_bundle(tmp_path / "hot")
+    write_pairs(tmp_path / "pairs", 2)
+    write_recording(tmp_path / "in")
+    settings = {**settings, "bag": Path(settings["bag"]) if "bag" in settings else None}
+    with pytest.raises(UserError, match=sentence):
+        demo(DemoOptions(out=tmp_path / "shown", **settings))
+    assert not (tmp_path / "shown" / "summary.json").exists()
+
+
 def test_a_failing_node_is_quoted_and_its_log_kept(tmp_path, start):
     pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
     (tmp_path / "sitecustomize.py").write_text(NO_NODES)
-    process = start("--bag", "in")
+    process = start(*RED)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 2
     last = err.splitlines()[-1]
@@ -84,7 +132,7 @@ def test_a_failing_node_is_quoted_and_its_log_kept(tmp_path, start):
 
 
 def test_ctrl_c_ends_everything_and_leaves_nothing(tmp_path, start):
-    process = start("--bag", "in", "--hz", "0.2")
+    process = start(*RED, "--hz", "0.2")
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".shown-*/new/logs/replay.log")):
         assert process.poll() is None and time.monotonic() < deadline, process.stderr.read()
@@ -96,7 +144,7 @@ def test_ctrl_c_ends_everything_and_leaves_nothing(tmp_path, start):
     assert process.returncode == 130
     assert "Traceback" not in err
     assert not any(os.path.exists(f"/proc/{child}") for child in children)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "red"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hot", "in", "red"]
 
 
 def children_of(pid: int) -> list[int]:

@@ -22,10 +22,14 @@ def test_frames_are_matched_by_stamp_whatever_was_dropped(tmp_path):
 
 
 def test_where_the_dropped_ones_went_adds_up():
-    where = where_dropped(frames_in=10, frames_out=6, received=9, published=7)
+    where = where_dropped(frames_in=10, frames_out=6, lost=1, published=7)
     assert where == {"before_node": 1, "node": 2, "after_node": 1}
     assert sum(where.values()) == 10 - 6
     assert set(where_dropped(10, 6, None, 7).values()) == {None}
+
+
+def test_both_messages_of_a_pair_may_be_lost_but_that_is_one_frame():
+    assert where_dropped(10, 9, lost=2, published=9) == {"before_node": 1, "node": 0, "after_node": 0}
 
 
 def test_percentiles():

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The drive of a demonstration, taken from a bag or rendered."""
+"""The drive of a demonstration that is taken from a bag."""
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
+from pair_recordings import RGB, SKEW, THERMAL, scene, warmth, write_pairs
 from recordings import (
     PERIOD,
     START,
@@ -19,14 +17,15 @@ from recordings import (
 
 from samseg_ros.bags.read import COMPRESSED_IMAGE, IMAGE, TYPES
 from samseg_ros.bags.write import channel, new_bag
-from samseg_ros.demo import drive as drives
+from samseg_ros.demo import take as drives
+from samseg_ros.demo.drive import Stream
 from samseg_ros.errors import UserError
 
 
 def test_the_readable_images_of_one_topic_are_taken_as_they_are(tmp_path):
     source = write_recording(tmp_path / "in", frames=5, malformed=(1,))
     drive = drives.take(tmp_path, source, "/front", 80)
-    assert (drive.frames, drive.topic, drive.compressed, drive.truth) == (4, "/front", False, None)
+    assert (drive.frames, drive.streams, drive.truth) == (4, (Stream("image", "/front"),), None)
     assert drive.hz == pytest.approx(3 / 0.4)
     original = [m for m in messages(source, {"/front"}) if m.time != START + PERIOD + 1]
     assert messages(drive.bag) == original
@@ -38,7 +37,8 @@ def test_the_readable_images_of_one_topic_are_taken_as_they_are(tmp_path):
 def test_frames_at_most(tmp_path):
     source = write_recording(tmp_path / "in", frames=5)
     drive = drives.take(tmp_path, source, "/rear/compressed", 2)
-    assert (drive.frames, drive.compressed) == (2, True)
+    assert (drive.frames, drive.streams) == (2, (Stream("image", "/rear/compressed", compressed=True),))
+    assert (drive.streams[0].image, drive.streams[0].sent_on) == ("/rear", "/rear/compressed")
     assert drive.hz == pytest.approx(10)
 
 
@@ -70,35 +70,31 @@ def test_what_cannot_be_taken_is_said_in_one_sentence(tmp_path):
         assert not (tmp_path / "drive").exists()
 
 
-def test_a_rendered_drive_has_its_parts_in_order_and_its_truth_beside_it(tmp_path):
-    asked = {}
-
-    def run(programs, tick):
-        for name, words in programs.items():
-            settings = dict(word.removeprefix("--").split("=") for word in words[3:])
-            asked[name] = settings
-            for kind, value in (("rgb", 100), ("label", 3)):
-                folder = Path(settings["out"]) / kind
-                folder.mkdir(parents=True)
-                for i in range(int(settings["frames"])):
-                    shape = (8, 16, 3) if kind == "rgb" else (8, 16)
-                    seed = int(settings["seed"])
-                    cv2.imwrite(str(folder / f"{i:06d}.png"), np.full(shape, value + seed, np.uint8))
-            tick()
-
-    drive = drives.render(tmp_path, "panorama", (8, 16), 10, seed=0, run=run)
-    assert [settings["frames"] for settings in asked.values()] == ["2", "3", "2", "3"]
-    assert {settings["size"] for settings in asked.values()} == {"8x16"}
-    assert {settings["camera"] for settings in asked.values()} == {"erp"}
+def kinds_and_frames(drive):
     frames = list(drive.play())
-    parts = [0, 0, 1, 1, 1, 2, 2, 3, 3, 3]
-    assert [int(frame.image[0, 0, 0]) for frame in frames] == [100 + part for part in parts]
-    assert [int(frame.truth[0, 0]) for frame in frames] == [3 + part for part in parts]
-    assert [frame.time - frames[0].time for frame in frames] == [i * PERIOD for i in range(10)]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["drive", "truth"]
+    assert [kind for _, kind in drive.kinds()] == [frame.given for frame in frames]
+    assert list(drive.stamps()) == [frame.stamp for frame in frames]
+    return [frame.given for frame in frames], frames
 
 
-def test_without_a_checkout_a_bag_is_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(drives, "CHECKOUT", tmp_path)
-    with pytest.raises(UserError, match="source checkout only; give a bag with --bag"):
-        drives.render(tmp_path, "panorama", (8, 16), 10, seed=0, run=lambda programs, tick: None)
+def test_pairs_are_taken_with_the_stretches_where_one_camera_is_silent(tmp_path):
+    source = write_pairs(tmp_path / "in", 24, no_thermal=(3, *range(6, 12)), no_rgb=range(16, 22))
+    drive = drives.take_pairs(tmp_path, source, None, None, 20)
+    assert drive.streams == (Stream("rgb", RGB), Stream("thermal", THERMAL))
+    assert drive.hz == pytest.approx(10, rel=0.1) and drive.silence == pytest.approx(0.25)
+    given, frames = kinds_and_frames(drive)
+    # Without number 3, which lacks its partner while the thermal camera runs.
+    assert given == ["both"] * 5 + ["rgb"] * 6 + ["both"] * 4 + ["thermal"] * 5
+    assert drive.frames == len(frames) == 20
+    np.testing.assert_array_equal(frames[5].image, scene(6))
+    assert frames[5].thermal is None and frames[5].is_of_two
+    np.testing.assert_array_equal(frames[-1].thermal, warmth(20))
+    assert frames[0].sent == ((RGB, START), (THERMAL, START + SKEW))
+    assert frames[-1].stamp == divmod(START + 20 * PERIOD + SKEW, 10**9)
+
+
+def test_whether_a_bag_is_plainly_of_two_cameras(tmp_path):
+    assert drives.holds_pairs(write_pairs(tmp_path / "pairs", 2))
+    assert not drives.holds_pairs(write_recording(tmp_path / "one"))
+    with pytest.raises(UserError, match="looks like a thermal camera's"):
+        drives.take_pairs(tmp_path, tmp_path / "one", "/front", None, 5)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A drive taken from a bag: its first frames that can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from samseg_ros.bags.image_messages import read_image, read_thermal
+from samseg_ros.bags.pairs import Pair, plan
+from samseg_ros.bags.read import COMPRESSED_IMAGE, TYPES, Bag, Channel, Message, deserialize, image_topics
+from samseg_ros.bags.streams import find_streams
+from samseg_ros.bags.write import new_bag
+from samseg_ros.demo import folder as places
+from samseg_ros.demo.drive import Drive, Stamp, Stream, header_stamp, paired
+from samseg_ros.errors import UserError
+from samseg_ros.images import ImageError
+
+_USUAL_HZ = 10.0  # of a bag with one frame
+_PERIODS_OF_SILENCE = 2.5  # recorded cameras keep no strict time
+
+
+def take(folder: Path, source: Path, topic: str | None, frames: int) -> Drive:
+    """The first `frames` readable images of one topic of a bag, as a bag in `folder`."""
+    with Bag(source) as bag:
+        available = image_topics(bag)
+        if not available:
+            raise UserError(f"{source} holds no images.")
+        if topic is None and len(available) > 1:
+            raise UserError(
+                f"{source} has several image topics; choose with --topic: {', '.join(available)}."
+            )
+        if topic is not None and topic not in available:
+            raise UserError(f"{source} has no images on '{topic}'; choose from: {', '.join(available)}.")
+        chosen = topic or available[0]
+        times: list[int] = []
+        stamps: set[Stamp] = set()
+        with new_bag(folder / places.DRIVE) as new:
+            for message in bag.messages({chosen}):
+                if len(times) == frames:
+                    break
+                restamped = _usable(message, stamps)
+                if restamped is not None:
+                    new.write(*restamped)
+                    times.append(message.time)
+            if not times:
+                raise UserError(f"{source} has no readable image on '{chosen}'.")
+        stream = Stream("image", chosen, _is_compressed(bag, chosen))
+    return Drive(folder / places.DRIVE, (stream,), len(times), _rate(times), str(source))
+
+
+def take_pairs(
+    folder: Path, source: Path, rgb_topic: str | None, thermal_topic: str | None, frames: int
+) -> Drive:
+    """The first `frames` moments of an RGB and a thermal camera, as a bag in `folder`.
+
+    UserError where the cameras are not to be found, or their pictures are not to be read.
+    """
+    with Bag(source) as bag:
+        streams = find_streams(bag, rgb_topic, thermal_topic)
+        silence = _PERIODS_OF_SILENCE * max(plan(bag, streams).periods) or 1.0
+        times: list[int] = []
+        stamps: set[Stamp] = set()
+        kept: set[tuple[str, int]] = set()
+        for pair in paired(bag, streams, silence):
+            if len(times) == frames:
+                break
+            found = [message for message in (pair.rgb, pair.thermal) if message is not None]
+            # Frames are told apart by their stamps.
+            if header_stamp(found[0]) in stamps or not _readable(pair):
+                continue
+            stamps.add(header_stamp(found[0]))
+            times.append(found[0].time)
+            kept.update((message.channel.topic, message.time) for message in found)
+        if not times:
+            raise UserError(f"{source} has no readable pair on '{streams.rgb}' and '{streams.thermal}'.")
+        with new_bag(folder / places.DRIVE) as new:
+            for message in bag.messages({topic for topic, _ in kept}):
+                if (message.channel.topic, message.time) in kept:
+                    new.write(message.channel, message.time, message.data)
+        cameras = tuple(
+            Stream(name, topic, _is_compressed(bag, topic))
+            for name, topic in (("rgb", streams.rgb), ("thermal", streams.thermal))
+            if topic is not None
+        )
+    return Drive(folder / places.DRIVE, cameras, len(times), _rate(times), str(source), silence=silence)
+
+
+def holds_pairs(source: Path) -> bool:
+    """Whether a bag plainly has one RGB and one thermal camera."""
+    with Bag(source) as bag:
+        try:
+            find_streams(bag)
+        except UserError:  # which would tell what was not plain
+            return False
+    return True
+
+
+def _usable(message: Message, stamps: set[Stamp]) -> tuple[Channel, int, bytes | memoryview] | None:
+    """What to write for a message of the source: as it is; None where it holds no image.
+
+    Frames are told apart by their stamps, so one whose stamp was there before gets its log time for one.
+    """
+    try:
+        header, _ = read_image(message)
+    except (UserError, ImageError):
+        return None
+    data: bytes | memoryview = message.data
+    stamp = (header.stamp.sec, header.stamp.nanosec)
+    if stamp in stamps:
+        content = deserialize(message)
+        stamp = divmod(message.time, 10**9)
+        content.header.stamp.sec, content.header.stamp.nanosec = stamp
+        data = TYPES.serialize_cdr(content, message.channel.msgtype)
+    stamps.add(stamp)
+    return message.channel, message.time, data
+
+
+def _readable(pair: Pair) -> bool:
+    try:
+        if pair.rgb:
+            read_image(pair.rgb)
+        if pair.thermal:
+            read_thermal(pair.thermal)
+    except (UserError, ImageError):
+        return False
+    return True
+
+
+def _rate(times: list[int]) -> float:
+    span = (times[-1] - times[0]) * 1e-9
+    return (len(times) - 1) / span if span > 0 else _USUAL_HZ
+
+
+def _is_compressed(bag: Bag, topic: str) -> bool:
+    return next(c.msgtype for c in bag.channels if c.topic == topic) == COMPRESSED_IMAGE
