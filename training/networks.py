@@ -27,10 +27,12 @@ _VARIANTS: dict[Variant, tuple[tuple[int, ...], tuple[int, ...], int]] = {
 # Mean and standard deviation of ImageNet in RGB, 0..255: what published SegFormer weights expect.
 MEAN = (123.675, 116.28, 103.53)
 STD = (58.395, 57.12, 57.375)
+# Of thermal pictures, scaled by percentiles, about.
+THERMAL_MEAN, THERMAL_STD = 110.0, 60.0
 
 
 class Segformer(nn.Module):
-    """SegFormer: image float32 [b, 3, h, w] (RGB, normalised) to logits float32 [b, classes, h/4, w/4].
+    """SegFormer: image float32 [b, 3 or 4, h, w] from `normalise` to logits float32 [b, classes, h/4, w/4].
 
     The weights are those of `SegformerForSemanticSegmentation` and keep their names. The decode head computes
     the same function in another order: the fusing 1x1 convolution and bilinear upsampling commute, so each
@@ -74,6 +76,7 @@ def segformer(
     variant: Variant,
     num_classes: int,
     *,
+    channels: int = 3,
     drop_path: float = 0.1,
     dropout: float = 0.1,
     decoder: int | None = None,
@@ -84,6 +87,7 @@ def segformer(
     Args:
         variant: "b0" to "b5".
         num_classes: channels of the logits.
+        channels: of the input: 3 for RGB, 4 for RGB and thermal.
         drop_path: stochastic depth rate of the deepest block.
         dropout: before the classifier.
         decoder: channels of the decode head; None is that of the paper.
@@ -93,10 +97,11 @@ def segformer(
     Raises:
         FileNotFoundError, ValueError: no weights there, or none of them fits.
     """
-    depths, channels, decoder_channels = _VARIANTS[variant]
+    depths, widths, decoder_channels = _VARIANTS[variant]
     shape: dict[str, Any] = dict(
+        num_channels=channels,
         depths=list(depths),
-        hidden_sizes=list(channels),
+        hidden_sizes=list(widths),
         decoder_hidden_size=decoder or decoder_channels,
         num_labels=num_classes,
         drop_path_rate=drop_path,
@@ -148,7 +153,7 @@ def load_pretrained(network: Segformer, weights: Path) -> int:
     loaded, report = pretrained.from_pretrained(
         None,
         config=network.model.config,
-        state_dict=_tensors(path),
+        state_dict=widen(_tensors(path), network.model.config.num_channels),
         ignore_mismatched_sizes=True,
         output_loading_info=True,
     )
@@ -171,11 +176,33 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     return load_file(path)
 
 
-def normalise(image: Tensor) -> Tensor:
-    """uint8 [b, h, w, 3] BGR to float32 [b, 3, h, w] RGB, normalised, channels-last in memory."""
-    mean = torch.tensor(MEAN[::-1], device=image.device)
-    std = torch.tensor(STD[::-1], device=image.device)
-    return ((image.float() - mean) / std).flip(-1).permute(0, 3, 1, 2)
+def widen(weights: dict[str, Tensor], channels: int) -> dict[str, Tensor]:
+    """Weights of an RGB network for one of `channels` inputs, which ignores all beyond RGB at first."""
+    wide = dict(weights)
+    for name, value in weights.items():
+        # Only the first convolution has as many inputs as a picture has colours.
+        if value.ndim == 4 and value.shape[1] == 3 < channels:
+            wide[name] = functional.pad(value, (0, 0, 0, 0, 0, channels - 3))
+    return wide
+
+
+def normalise(image: Tensor, present: Tensor | None = None) -> Tensor:
+    """What networks take: normalised, channels-last in memory, zero where a stream is missing.
+
+    Args:
+        image: uint8 [b, h, w, 3] BGR, or [b, h, w, 4] with thermal last.
+        present: float32 [b, 2], 1 or 0 for RGB and thermal; None is all there.
+
+    Returns:
+        float32 [b, 3, h, w] RGB, or [b, 4, h, w] with thermal last.
+    """
+    channels = image.shape[-1]
+    mean = torch.tensor([*MEAN[::-1], THERMAL_MEAN][:channels], device=image.device)
+    std = torch.tensor([*STD[::-1], THERMAL_STD][:channels], device=image.device)
+    picture = ((image.float() - mean) / std)[..., [2, 1, 0, 3][:channels]]
+    if present is not None:
+        picture = picture * present[:, None, None, [0, 0, 0, 1][:channels]]
+    return picture.permute(0, 3, 1, 2)
 
 
 def wrap(image: Tensor, pad: int) -> Tensor:

@@ -4,7 +4,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from training.networks import MEAN, STD, Segformer, load_pretrained, normalise, segformer, wrap
+from training.networks import (
+    MEAN,
+    STD,
+    THERMAL_MEAN,
+    THERMAL_STD,
+    Segformer,
+    load_pretrained,
+    normalise,
+    segformer,
+    widen,
+    wrap,
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +46,29 @@ def test_normalise_by_hand() -> None:
     image = torch.tensor([[[[0, 100, 255]]]], dtype=torch.uint8)  # blue, green, red
     expected = [(value - mean) / std for value, mean, std in zip((255, 100, 0), MEAN, STD, strict=True)]
     assert normalise(image).flatten().tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_missing_stream_is_zero() -> None:
+    image = torch.tensor([0, 100, 255, 200], dtype=torch.uint8).view(1, 1, 1, 4).expand(3, 1, 1, 4)
+    both, rgb, thermal = normalise(image, torch.tensor([[1.0, 1.0], [1.0, 0.0], [0.0, 1.0]]))[..., 0, 0]
+    assert both.tolist() == normalise(image)[0, :, 0, 0].tolist()
+    assert both[3] == pytest.approx((200 - THERMAL_MEAN) / THERMAL_STD)
+    assert rgb.tolist() == [*both[:3].tolist(), 0] and thermal.tolist() == [0, 0, 0, both[3].item()]
+
+
+def test_a_widened_network_starts_as_the_rgb_network(network: Segformer) -> None:
+    wide = segformer("b0", 5, decoder=32, channels=4).eval()
+    wide.load_state_dict(widen(network.state_dict(), 4))
+    image = torch.randn(1, 4, 64, 96)
+    with torch.no_grad():
+        torch.testing.assert_close(wide(image), network(image[:, :3]), rtol=1e-4, atol=1e-5)
+    assert widen(network.state_dict(), 3).keys() == network.state_dict().keys()
+
+
+def test_published_weights_fit_a_network_with_thermal(network: Segformer, tmp_path: Path) -> None:
+    network.model.save_pretrained(tmp_path)
+    wide = segformer("b0", 5, decoder=32, channels=4)
+    assert load_pretrained(wide, tmp_path) == len(network.model.state_dict())
 
 
 def test_wrap_continues_on_the_other_side() -> None:

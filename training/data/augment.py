@@ -30,6 +30,7 @@ class Augmentation(Strict):
     blur: float = Field(default=0.1, ge=0, le=1)
     noise: float = Field(default=0.1, ge=0, le=1)
     band: float = Field(default=0.3, ge=0, le=1)
+    dark: float = Field(default=0.0, ge=0, le=1)
 
 
 def resize(image: Picture, label: Picture, size: tuple[int, int]) -> tuple[Picture, Picture]:
@@ -53,7 +54,7 @@ def crop(
     """Resize by `scale` and cut out a window of `size` (height, width) at a random place, in one step.
 
     Args:
-        image, label: uint8 [h, w, 3] and [h, w].
+        image, label: uint8 [h, w, channels] and [h, w].
         scale: of height and of width.
         around: the picture is a panorama: the window may cross its left and right edge.
 
@@ -76,8 +77,9 @@ def crop(
     label = cv2.resize(label, inner[::-1], interpolation=cv2.INTER_NEAREST)
     if inner == size:
         return image, label
-    canvas = np.empty((*size, 3), np.uint8)
-    canvas[:] = cv2.mean(image)[:3]
+    channels = image.shape[2]
+    canvas = np.empty((*size, channels), np.uint8)
+    canvas[:] = cv2.mean(image)[:channels]
     target = np.full(size, UNLABELED, np.uint8)
     row = min(max(0, round(-top * scale[0])), size[0] - inner[0])
     column = 0 if around else min(max(0, round(-left * scale[1])), size[1] - inner[1])
@@ -132,7 +134,11 @@ def roll(image: Picture, label: Picture, columns: int) -> tuple[Picture, Picture
 
 
 def photometric(image: Picture, strength: Augmentation, random: np.random.Generator) -> Picture:
-    """Brightness, contrast, saturation, hue, grey, blur and noise."""
+    """Darkness, brightness, contrast, saturation, hue, grey, blur and noise."""
+    if strength.dark > 0 and random.random() < strength.dark:
+        # As of an unlit street: what is bright stays brightest, the rest goes under.
+        depth = (np.arange(256) / 255.0) ** random.uniform(1.2, 2.5) * random.uniform(0.15, 0.8)
+        image = cv2.LUT(image, np.round(depth * 255.0).astype(np.uint8))
     gain = 1.0 + random.uniform(-strength.contrast, strength.contrast)
     offset = 255.0 * random.uniform(-strength.brightness, strength.brightness) * 0.5
     levels = (np.arange(256) - 128.0) * gain + 128.0 + offset

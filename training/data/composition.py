@@ -4,14 +4,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from training.data import augment, sphere
+from training.data import augment, sphere, thermal
 from training.data.augment import Augmentation, Picture
 from training.data.memory import Memory, Pair
 from training.data.mixture import Mixture
 from training.data.sample import Projection, Sample
+from training.data.thermal import ThermalAugmentation
+from training.modalities import RGB_ONLY, Present
+
+
+class Drawn(NamedTuple):
+    """A picture uint8 [h, w, 3] BGR or [h, w, 4] with thermal, its label uint8 [h, w], and what is seen."""
+
+    image: Picture
+    label: Picture
+    present: Present
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,7 @@ class Composer:
         onto_panorama: how often a pinhole picture is pasted onto a labelled panorama of the mixture rather
             than onto a blank one, 0..1.
         around: how many pinhole pictures go on one panorama at most.
+        thermal: random changes of the fourth channel; None where pictures have only three.
     """
 
     mixture: Mixture
@@ -37,16 +49,14 @@ class Composer:
     augmentation: Augmentation
     onto_panorama: float = 0.7
     around: int = 3
+    thermal: ThermalAugmentation | None = None
 
-    def compose(self, draw: int, window: tuple[int, int]) -> Pair:
+    def compose(self, draw: int, window: tuple[int, int]) -> Drawn:
         """One training picture.
 
         Args:
             draw: number of the draw; the same number gives the same picture.
             window: (height, width) of the result.
-
-        Returns:
-            image uint8 [*window, 3] BGR, label uint8 [*window].
         """
         random = self.mixture.generator(draw)
         chosen, index = self.mixture.pick(draw, random)
@@ -67,7 +77,13 @@ class Composer:
         image, label = augment.crop(
             image, label, window, scale=(scale, scale * aspect), random=random, around=panorama
         )
-        return augment.photometric(image, strength, random), label
+        rgb = augment.photometric(image[..., :3], strength, random)
+        if self.thermal is None:
+            return Drawn(rgb, label, RGB_ONLY)
+        warmth = thermal.photometric(image[..., 3], self.thermal, random)
+        warmth = thermal.misplace(warmth, self.thermal, random)
+        present = RGB_ONLY if sample.thermal is None else self.thermal.present(random)
+        return Drawn(np.dstack([rgb, warmth]), label, present)
 
     def _surrounded(self, chosen: int, first: Pair, random: np.random.Generator) -> Pair:
         """A panorama with pictures of the set `chosen` pasted on: `around` of them on a blank one, one to
@@ -85,10 +101,20 @@ class Composer:
         others = [self.memory.read(_any(self.mixture.sets[chosen], random)) for _ in range(count - 1)]
         return sphere.surround([first, *others], canvas, random)
 
-    def batch(self, first: int, count: int, window: tuple[int, int]) -> tuple[Picture, Picture]:
-        """`count` draws from `first` on: images uint8 [count, *window, 3], labels uint8 [count, *window]."""
-        pairs = [self.compose(draw, window) for draw in range(first, first + count)]
-        return np.stack([image for image, _ in pairs]), np.stack([label for _, label in pairs])
+    def batch(
+        self, first: int, count: int, window: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`count` draws from `first` on.
+
+        Returns:
+            images uint8 [count, *window, 3 or 4], labels uint8 [count, *window], present float32 [count, 2].
+        """
+        drawn = [self.compose(draw, window) for draw in range(first, first + count)]
+        return (
+            np.stack([one.image for one in drawn]),
+            np.stack([one.label for one in drawn]),
+            np.array([one.present for one in drawn], np.float32),
+        )
 
 
 def _any(samples: tuple[Sample, ...], random: np.random.Generator) -> Sample:

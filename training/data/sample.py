@@ -25,6 +25,8 @@ class Sample:
         table: uint8[256], raw id to id of the target label set, 255 where it has no counterpart.
         raw_ids: raw ids run from 0 to raw_ids - 1; 255 is always allowed and unlabelled.
         projection: of the picture.
+        thermal: single-channel picture of the same view, warmer is brighter, 8 or 16 bits; None where there
+            is none.
     """
 
     image: Path
@@ -32,6 +34,7 @@ class Sample:
     table: np.ndarray
     raw_ids: int
     projection: Projection = "pinhole"
+    thermal: Path | None = None
 
 
 def read(sample: Sample) -> tuple[np.ndarray, np.ndarray]:

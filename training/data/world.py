@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Folders written by `python -m training world`: rgb/, label/ and manifest.json."""
+"""Folders written by `python -m training world`: rgb/, label/, thermal/ and manifest.json."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def samples(root: Path, target: LabelSet) -> list[Sample]:
         ) from error
     projection: Projection = "equirectangular" if camera == "erp" else "pinhole"
     table, raw_ids = label_map(source, target), len(label_set(source))
-    return [
-        Sample(image, existing(root / "label" / f"{image.stem}.png", image), table, raw_ids, projection)
-        for image in pictures(root / "rgb", layout)
-    ]
+    found = []
+    for image in pictures(root / "rgb", layout):
+        label = existing(root / "label" / f"{image.stem}.png", image)
+        thermal = root / "thermal" / f"{image.stem}.png"
+        found.append(Sample(image, label, table, raw_ids, projection, thermal if thermal.is_file() else None))
+    return found

@@ -16,6 +16,20 @@ LICENCES: dict[str, tuple[str, bool]] = {
     "world": ("the procedural street of this project, Apache-2.0", True),
 }
 
+PICTURES = {
+    "camera": "pictures of an ordinary camera",
+    "panorama": "equirectangular 360° panoramas",
+    "rgbt": "registered pairs of RGB and thermal pictures",
+}
+
+RGBT = [
+    "The plain baseline of fusion: thermal, scaled to 8 bits by percentiles, is a fourth input channel of",
+    "the network. A missing stream is zero there, and was missing often in training, so that either stream",
+    "alone will do. Scores named `_rgb_only` and `_thermal_only` are those without the other; sets that have",
+    "no thermal are scored from RGB alone.",
+    "",
+]
+
 
 def write(
     *,
@@ -35,7 +49,7 @@ def write(
         scores: validation set to miou, iou a class, pixel_accuracy, images.
         agreement: share of pixels on which graph and network agree, 0..1.
     """
-    picture = "equirectangular 360° panoramas" if task == "panorama" else "pictures of an ordinary camera"
+    picture = PICTURES[task]
     kinds = sorted({one["kind"] for one in training["data"]})
     free = all(LICENCES[kind][1] for kind in kinds)
     use = (
@@ -50,13 +64,15 @@ def write(
         f"{len(labels)} classes: {', '.join(labels.names)}.",
         f"Network: SegFormer-{training['network']} at {size[1]}x{size[0]}, trained from {training['start']}.",
         "",
+        *(RGBT if task == "rgbt" else []),
         "## Licence",
         "",
         use,
         "",
         "## Trained on",
         "",
-        *(
+        # A run and the one that it started from may share sets.
+        *dict.fromkeys(
             f"- {one['path']}: {one['images']} pictures of {LICENCES[one['kind']][0]}"
             for one in training["data"]
         ),
@@ -72,6 +88,7 @@ def write(
         "",
         "- A small network, trained briefly on little data: a demonstration and a starting point,",
         "  not a safety function.",
+        *(["- All its thermal pictures are drawn; real thermal cameras differ."] if task == "rgbt" else []),
         "- Its real pictures are daylight streets of the few places above; it has seen no rain and no snow.",
         *(["- Dusk, night and fog it knows from the procedural street alone."] if "world" in kinds else []),
         "- Thin and rare things (poles, signs, fences, bicycles) are where it errs most; see the table.",

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pictures",
         type=Path,
-        help="folder of pictures to verify on (default: the run's first validation set)",
+        help="pictures to verify on, pairs in rgb/ and thermal/ there (default: the first validation set)",
     )
     parser.add_argument(
         "--full-precision", action="store_true", help="store weights as float32: twice the file"

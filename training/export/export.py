@@ -13,10 +13,12 @@ import numpy as np
 from samseg_ros import bundle
 from samseg_ros.labels import LabelSet, label_set
 from training import checkpoint, config
+from training.data import thermal
 from training.data.sample import pictures as pictures_in
 from training.export import card, verify
 from training.export.graph import Deployed, to_onnx
 from training.export.segformer import DeployedSegformer
+from training.modalities import presences
 from training.supervised.sets import samples
 from training.supervised.settings import Settings
 from training.supervised.train import CONFIG, RESULTS, build, padding
@@ -38,7 +40,8 @@ def export(
         out: folder of the bundle.
         name: of the bundle.
         size: (height, width) of the network, multiples of 32; None is the size the run validated at.
-        pictures: folder of pictures to compare graph and network on; None takes the run's validation set.
+        pictures: folder of pictures to compare graph and network on, or for an RGB-T run of folders rgb/ and
+            thermal/; None takes the run's first validation set.
         half_weights: store weights as float16.
 
     Returns:
@@ -56,8 +59,10 @@ def export(
         raise ValueError(f"Size {size[0]}x{size[1]} is not possible: give multiples of 32.")
     labels = label_set(settings.label_set)
     deployed = restore(run, settings, labels)
-    graph = to_onnx(deployed, size, half_weights)
-    agreement = verify.require(graph, deployed, verification(settings, labels, size, pictures))
+    graph = to_onnx(deployed, size, half_weights, settings.channels)
+    shown = verification(settings, labels, size, pictures)
+    cases = tuple(presences(settings.with_thermal).values())
+    agreement = verify.require(graph, deployed, shown, cases)
     training = told(settings, results)
     written = bundle.write(
         out,
@@ -93,26 +98,41 @@ def restore(run: Path, settings: Settings, labels: LabelSet) -> Deployed:
 def verification(
     settings: Settings, labels: LabelSet, size: tuple[int, int], pictures: Path | None, count: int = 6
 ) -> list[np.ndarray]:
-    """Up to `count` pictures, uint8 [*size, 3] BGR, evenly spaced in the folder or the validation set."""
-    if pictures is not None:
-        paths = pictures_in(pictures, "pictures to verify the exported graph on")
-    else:
+    """Up to `count` pictures, evenly spaced in the folder or the validation set, as the network takes them.
+
+    Returns:
+        uint8 [*size, 3] BGR, or [*size, 4] with thermal for an RGB-T run.
+    """
+    paths: list[tuple[Path, Path | None]]
+    if pictures is None:
         try:
-            paths = [one.image for one in samples(settings.validation[0], settings.data_root, labels)]
+            found = samples(settings.validation[0], settings.data_root, labels)
         except FileNotFoundError as error:
             raise FileNotFoundError(
                 f"The run's validation set is not there to verify on ({error}): give --pictures FOLDER."
             ) from error
-    chosen = [paths[i] for i in np.unique(np.linspace(0, len(paths) - 1, count).round().astype(int))]
-    images = []
-    for path in chosen:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ValueError(
-                f"Cannot decode the picture {path}: remove it, or give another folder with --pictures."
-            )
-        images.append(np.asarray(cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8))
-    return images
+        paths = [(one.image, one.thermal) for one in found]
+    elif settings.with_thermal:
+        found_in = pictures_in(pictures / "rgb", "pictures to verify the exported graph on, beside thermal/")
+        paths = [(one, pictures / "thermal" / f"{one.stem}.png") for one in found_in]
+    else:
+        paths = [(one, None) for one in pictures_in(pictures, "pictures to verify the exported graph on")]
+    chosen = np.unique(np.linspace(0, len(paths) - 1, count).round().astype(int))
+    return [_picture(*paths[int(index)], size, settings.channels) for index in chosen]
+
+
+def _picture(image: Path, warmth: Path | None, size: tuple[int, int], channels: int) -> np.ndarray:
+    colours = cv2.imread(str(image), cv2.IMREAD_COLOR)
+    if colours is None:
+        raise ValueError(
+            f"Cannot decode the picture {image}: remove it, or give another folder with --pictures."
+        )
+    shrunk = [cv2.resize(colours, size[::-1], interpolation=cv2.INTER_AREA)]
+    if channels == 4:
+        # A picture without thermal serves too: the graph is to agree whatever it is given.
+        other = cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY) if warmth is None else thermal.read(warmth)
+        shrunk.append(cv2.resize(other, size[::-1], interpolation=cv2.INTER_AREA))
+    return np.ascontiguousarray(np.dstack(shrunk), dtype=np.uint8)
 
 
 def told(settings: Settings, results: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The deployed graph: uint8 picture in, uint8 labels and confidence out, as an ONNX file."""
+"""The deployed graph: uint8 pictures in, uint8 labels and confidence out, as an ONNX file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.networks import MEAN, STD, wrap
+from training.modalities import BOTH, Present
+from training.networks import MEAN, STD, THERMAL_MEAN, THERMAL_STD, wrap
 
 OPSET = 17  # has LayerNormalization, and is read by every runtime of the last years
 
@@ -23,7 +24,8 @@ class Deployed(nn.Module):
     """What the robot runs.
 
     Args:
-        network: float32 RGB image [1, 3, h, w], normalised, to logits [1, classes, h/4, w/4].
+        network: float32 image [1, 3, h, w], RGB, or [1, 4, h, w] with thermal last, normalised, to logits
+            [1, classes, h/4, w/4].
         pad: columns by which a panorama is continued on each side, a multiple of 4; 0 for pinhole pictures.
     """
 
@@ -37,11 +39,23 @@ class Deployed(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("inverse_deviation", 1.0 / torch.tensor(STD).view(1, 3, 1, 1))
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """image uint8 [h, w, 3] BGR to labels and confidence (probability times 255), uint8 [h, w]."""
+    def forward(
+        self, image: Tensor, thermal: Tensor | None = None, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Labels and confidence (probability times 255), uint8 [h, w].
+
+        Args:
+            image: uint8 [h, w, 3] BGR.
+            thermal: uint8 [h, w], for networks that take it.
+            present: with thermal: float32 [2], 1 or 0 for image and thermal.
+        """
         # Cast before anything moves: TensorRT takes uint8 at an input only into a Cast.
         picture = image.float().permute(2, 0, 1)[None]
-        picture = wrap((picture[:, [2, 1, 0]] - self.mean) * self.inverse_deviation, self.pad)
+        picture = (picture[:, [2, 1, 0]] - self.mean) * self.inverse_deviation
+        if thermal is not None and present is not None:
+            warmth = (thermal.float()[None, None] - THERMAL_MEAN) / THERMAL_STD
+            picture = torch.cat([picture * present[0], warmth * present[1]], dim=1)
+        picture = wrap(picture, self.pad)
         size = [int(side) for side in picture.shape[2:]]
         logits = functional.interpolate(
             self.network(picture), size=size, mode="bilinear", align_corners=False
@@ -53,21 +67,30 @@ class Deployed(nn.Module):
         return labels[0].to(torch.int32).to(torch.uint8), torch.round(confidence[0] * 255.0).to(torch.uint8)
 
 
-def to_onnx(deployed: Deployed, size: tuple[int, int], half_weights: bool = True) -> bytes:
-    """Serialise as ONNX with a static input of `size` (height, width).
+def inputs(picture: np.ndarray, present: Present = BOTH) -> dict[str, np.ndarray]:
+    """What the graph takes of a picture uint8 [h, w, 3] BGR, or [h, w, 4] with thermal last, by name."""
+    if picture.shape[2] == 3:
+        return {"image": picture}
+    image, thermal = np.ascontiguousarray(picture[..., :3]), np.ascontiguousarray(picture[..., 3])
+    return {"image": image, "thermal": thermal, "present": np.array(present, np.float32)}
+
+
+def to_onnx(deployed: Deployed, size: tuple[int, int], half_weights: bool = True, channels: int = 3) -> bytes:
+    """Serialise as ONNX with static inputs of `size` (height, width); 4 `channels` are image and thermal.
 
     `half_weights` stores weights as float16, each followed by a Cast to float32: half the file, and the
     precision of the computation remains the runtime's choice.
     """
+    example = inputs(np.zeros((*size, channels), np.uint8))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         path = Path(folder) / "model.onnx"
         # The tracer warns of every shape that becomes constant, which is what a static input is for.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             deployed.cpu().eval(),
-            (torch.zeros(*size, 3, dtype=torch.uint8),),
+            tuple(torch.from_numpy(array) for array in example.values()),
             path,
-            input_names=["image"],
+            input_names=list(example),
             output_names=["labels", "confidence"],
             opset_version=OPSET,
             dynamo=False,

@@ -16,6 +16,7 @@ from samseg_ros.labels import LabelSet
 from samseg_ros.metrics import Confusion
 from training.data.memory import Memory
 from training.data.sample import Sample
+from training.modalities import BOTH, Present
 from training.networks import normalise, wrap
 
 
@@ -24,7 +25,7 @@ class Predictor:
     """A network as it will be deployed.
 
     Attributes:
-        network: float image to logits at a quarter of its size, in evaluation mode.
+        network: normalised picture to logits at a quarter of its size, in evaluation mode.
         size: (height, width) at which it sees pictures.
         pad: columns of wrap-around on each side, a multiple of 4; 0 for pinhole pictures.
     """
@@ -34,21 +35,28 @@ class Predictor:
     pad: int
 
     @torch.no_grad()
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Labels uint8 [*size] of a picture uint8 [h, w, 3] BGR."""
+    def __call__(self, image: np.ndarray, present: Present = BOTH) -> np.ndarray:
+        """Labels uint8 [*size] from the streams present of uint8 [h, w, 3] BGR or [h, w, 4] with thermal."""
         device = next(self.network.parameters()).device
         seen = torch.from_numpy(cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_LINEAR))
-        logits = self.network(wrap(normalise(seen[None].to(device)), self.pad))
+        streams = torch.tensor([present], device=device)
+        logits = self.network(wrap(normalise(seen[None].to(device), streams), self.pad))
         full = functional.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
         labels = full[0, :, :, self.pad : self.pad + self.size[1]].argmax(0)
         return labels.to(torch.uint8).cpu().numpy()
 
 
-def evaluate(predictor: Predictor, samples: Sequence[Sample], memory: Memory, labels: LabelSet) -> Confusion:
-    """Predict every sample and compare at the label picture's own size."""
+def evaluate(
+    predictor: Predictor,
+    samples: Sequence[Sample],
+    memory: Memory,
+    labels: LabelSet,
+    present: Present = BOTH,
+) -> Confusion:
+    """Predict every sample from the streams `present`, and compare at the label picture's own size."""
     confusion = Confusion(len(labels))
     for sample in samples:
         image, truth = memory.read(sample)
-        predicted = predictor(image)
+        predicted = predictor(image, present)
         confusion.update(cv2.resize(predicted, truth.shape[::-1], interpolation=cv2.INTER_NEAREST), truth)
     return confusion

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from training.config import Strict
 from training.data.augment import Augmentation
 from training.data.sample import Projection
+from training.data.thermal import ThermalAugmentation
 from training.procedure import Loop
 from training.schedule import Schedule
 
@@ -65,13 +66,16 @@ class Settings(Strict):
     Attributes:
         name: of the run, and of its folder under runs/ unless `out` says otherwise.
         out: run folder.
-        task: "camera" for pinhole pictures, "panorama" for equirectangular ones.
+        task: "camera" for pinhole pictures, "panorama" for equirectangular ones, "rgbt" for pinhole pictures
+            with a registered thermal one, where either may be missing.
         label_set: name of a label set in `samseg_ros.labels`.
         size: (height, width) that the deployed network sees; training scales and validation refer to it.
         wrap: columns by which panoramas are continued on each side, in validation and in the bundle.
         data_root: what relative paths of data sets start from.
         data: training sets. validation: sets to score on; the first one's mIoU is shown while training.
-        init: run folder whose weights to start from; its label set must be the same.
+        init: run folder whose weights to start from; its label set must be the same. A run with thermal that
+            starts from one without ignores thermal at first.
+        thermal: random changes of thermal pictures, and how often a stream is hidden.
         windows: sizes of training pictures; the last entry whose `since` has passed counts. Small pictures
             first are cheap.
         batch: pictures per process and step.
@@ -84,7 +88,7 @@ class Settings(Strict):
 
     name: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     out: Path | None = None
-    task: Literal["camera", "panorama"]
+    task: Literal["camera", "panorama", "rgbt"]
     label_set: str = "street11"
     size: tuple[int, int]
     wrap: int = Field(default=64, ge=0, multiple_of=32)
@@ -96,6 +100,7 @@ class Settings(Strict):
     windows: list[Window] = Field(min_length=1)
     batch: int = Field(default=8, gt=0)
     augmentation: Augmentation = Augmentation()
+    thermal: ThermalAugmentation = ThermalAugmentation()
     onto_panorama: float = Field(default=0.7, ge=0, le=1)
     around: int = Field(default=3, gt=0)
     loss_stride: Literal[1, 2, 4] = 1
@@ -123,6 +128,15 @@ class Settings(Strict):
     @property
     def projection(self) -> Projection:
         return "equirectangular" if self.task == "panorama" else "pinhole"
+
+    @property
+    def with_thermal(self) -> bool:
+        return self.task == "rgbt"
+
+    @property
+    def channels(self) -> int:
+        """Of the network's input."""
+        return 4 if self.with_thermal else 3
 
     @property
     def run(self) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A picture sheet of predictions: input | truth | prediction."""
+"""A picture sheet of predictions: input | truth | prediction, thermal and each stream alone included."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from samseg_ros.labels import LabelSet
 from training.data.augment import resize
 from training.data.memory import Memory
 from training.data.sample import Sample
+from training.modalities import presences
 from training.supervised.evaluate import Predictor
 
 WIDTH = 360  # of each picture on the sheet, pixels
@@ -29,6 +30,8 @@ def write(
 ) -> None:
     """Write a JPEG with up to `rows` evenly spaced samples, one a row.
 
+    Samples with thermal are predicted from both streams, from RGB alone and from thermal alone.
+
     Raises:
         OSError: it cannot be written.
     """
@@ -37,8 +40,11 @@ def write(
     lines = []
     for index in np.unique(np.linspace(0, len(samples) - 1, rows).round().astype(int)):
         image, truth = memory.read(samples[index])
-        predicted = cv2.resize(predictor(image), shown[::-1], interpolation=cv2.INTER_NEAREST)
+        thermal = memory.with_thermal and samples[index].thermal is not None
+        predictions = [predictor(image, present) for present in presences(thermal).values()]
         image, truth = resize(image, truth, shown)
-        lines.append(np.concatenate([image, palette[truth], palette[predicted]], axis=1))
+        seen = [image[..., :3], np.repeat(image[..., 3:], 3, axis=2)] if thermal else [image[..., :3]]
+        masks = [cv2.resize(one, shown[::-1], interpolation=cv2.INTER_NEAREST) for one in predictions]
+        lines.append(np.concatenate([*seen, *(palette[mask] for mask in [truth, *masks])], axis=1))
     if not cv2.imwrite(str(path), np.concatenate(lines), [cv2.IMWRITE_JPEG_QUALITY, 90]):
         raise OSError(f"Cannot write {path}: check that its folder exists and the disk has room.")

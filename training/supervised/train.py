@@ -24,14 +24,15 @@ from training.data.prefetch import prefetch
 from training.data.sample import Sample
 from training.loop import Losses, fit, launch
 from training.loss import cross_entropy, enet_weights
-from training.networks import Segformer, normalise, segformer
+from training.modalities import presences
+from training.networks import Segformer, normalise, segformer, widen
 from training.supervised import sheet
 from training.supervised.evaluate import Predictor, evaluate
 from training.supervised.sets import samples
 from training.supervised.settings import Settings
 
 CONFIG, RESULTS = "config.yaml", "results.json"
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Tensor, Tensor]
 
 
 def train(settings: Settings) -> dict[str, Any]:
@@ -47,19 +48,21 @@ def train(settings: Settings) -> dict[str, Any]:
     """
     labels = label_set(settings.label_set)
     sets = tuple(samples(one, settings.data_root, labels) for one in settings.data)
+    if settings.with_thermal and all(sample.thermal is None for part in sets for sample in part):
+        raise ValueError("No set of data has thermal pictures: task rgbt needs one that has, of kind world.")
     held_out = {one.name: samples(one, settings.data_root, labels) for one in settings.validation}
     fabric = launch(settings.loop)
     torch.manual_seed(settings.seed)
     network = build(settings, len(labels))
     run = settings.run
     if settings.init is not None and not (run / checkpoint.NAME).is_file():
-        start_from(network, settings.init, labels)
+        start_from(network, settings.init, labels, settings.channels)
     if fabric.is_global_zero:
         run.mkdir(parents=True, exist_ok=True)
         config.write(run / CONFIG, settings)
     fabric.barrier()
 
-    memory = Memory(settings.tallest, int(settings.memory_gb * 2**30))
+    memory = Memory(settings.tallest, int(settings.memory_gb * 2**30), with_thermal=settings.with_thermal)
     mixture = Mixture(sets, tuple(one.weight for one in settings.data), settings.seed)
     composer = Composer(
         mixture=mixture,
@@ -69,6 +72,7 @@ def train(settings: Settings) -> dict[str, Any]:
         augmentation=settings.augmentation,
         onto_panorama=settings.onto_panorama,
         around=settings.around,
+        thermal=settings.thermal if settings.with_thermal else None,
     )
     weights = class_weights(settings, mixture, memory, len(labels))
     report = fit(
@@ -98,6 +102,7 @@ def build(settings: Settings, num_classes: int) -> Segformer:
     network = segformer(
         wanted.variant,
         num_classes,
+        channels=settings.channels,
         drop_path=wanted.drop_path,
         dropout=wanted.dropout,
         decoder=wanted.decoder,
@@ -106,8 +111,8 @@ def build(settings: Settings, num_classes: int) -> Segformer:
     return network.to(memory_format=torch.channels_last)
 
 
-def start_from(network: nn.Module, run: Path, labels: LabelSet) -> None:
-    """Copy the weights of another run.
+def start_from(network: nn.Module, run: Path, labels: LabelSet, channels: int = 3) -> None:
+    """Copy the weights of another run; those of an RGB run into a network of 4 channels compute the same.
 
     Raises:
         ValueError: a run of another label set or network.
@@ -119,7 +124,7 @@ def start_from(network: nn.Module, run: Path, labels: LabelSet) -> None:
                 f"init {run} was trained on {theirs}, not {labels.name}: choose a run of the same label set."
             )
     try:
-        network.load_state_dict(checkpoint.weights(run))
+        network.load_state_dict(widen(checkpoint.weights(run), channels))
     except RuntimeError as error:
         raise ValueError(
             f"init {run} is of another network: choose a run with the same 'network' settings."
@@ -158,14 +163,14 @@ def batches(
     first: int,
     expected: Callable[[int], float],
 ) -> Iterator[Batch]:
-    """This process's batches from step `first` on: images uint8 [b, h, w, 3] BGR, labels uint8 [b, h, w]."""
+    """This process's batches from step `first` on: images, labels and present as of `Composer.batch`."""
     # Threads of OpenCV would compete with those of PyTorch.
     cv2.setNumThreads(1)
 
     def make(step: int) -> Batch:
         draw = (step * fabric.world_size + fabric.global_rank) * settings.batch
-        images, targets = composer.batch(draw, settings.batch, settings.window(expected(step)))
-        return torch.from_numpy(images), torch.from_numpy(targets)
+        images, targets, present = composer.batch(draw, settings.batch, settings.window(expected(step)))
+        return torch.from_numpy(images), torch.from_numpy(targets), torch.from_numpy(present)
 
     return prefetch(make, first, settings.workers)
 
@@ -174,8 +179,8 @@ def segmentation_loss(
     fabric: lightning_fabric.Fabric, stride: int, weights: Tensor | None, network: nn.Module, batch: Batch
 ) -> Losses:
     """Cross-entropy at 1 / stride of the picture's size, a mean over the pixels of all processes."""
-    images, targets = (part.to(fabric.device) for part in batch)
-    logits = network(normalise(images))
+    images, targets, present = (part.to(fabric.device) for part in batch)
+    logits = network(normalise(images, present))
     targets = targets[:, stride // 2 :: stride, stride // 2 :: stride].long()
     total, count = cross_entropy(
         logits.float(), targets, None if weights is None else weights.to(fabric.device)
@@ -192,12 +197,14 @@ def validate(
     labels: LabelSet,
     network: nn.Module,
 ) -> dict[str, Any]:
-    """Scores on each validation set; "miou" is that of the first."""
+    """Scores on each validation set, also from either stream alone; "miou" is that of the first."""
     predictor = Predictor(network, settings.size, padding(settings))
     scores = {}
     for name, part in held_out.items():
-        confusion = evaluate(predictor, part, memory, labels)
-        scores[name] = {**confusion.report(labels), "images": len(part)}
+        thermal = memory.with_thermal and all(sample.thermal is not None for sample in part)
+        for ending, present in presences(thermal).items():
+            confusion = evaluate(predictor, part, memory, labels, present)
+            scores[f"{name}{ending}"] = {**confusion.report(labels), "images": len(part)}
     return {"miou": next(iter(scores.values()))["miou"], "validation": scores}
 
 

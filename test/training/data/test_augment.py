@@ -75,6 +75,15 @@ def test_no_strength_changes_nothing_and_some_does() -> None:
         assert (augment.photometric(image, some, np.random.default_rng(1)) != image).any(), name
 
 
+def test_darkness_keeps_what_is_bright_brightest() -> None:
+    image = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    names = ("brightness", "contrast", "saturation", "hue", "gray", "blur", "noise")
+    dark = Augmentation(**dict.fromkeys(names, 0.0), dark=1.0)
+    for seed in range(5):
+        found = augment.photometric(image, dark, np.random.default_rng(seed))[0, :, 0].astype(int)
+        assert (np.diff(found) >= 0).all() and found[-1] < 210 and found.mean() < 100
+
+
 def test_a_band_is_black_and_unlabelled_above_and_below_only() -> None:
     image, label = np.full((180, 20, 3), 9, np.uint8), np.zeros((180, 20), np.uint8)
     image, label = augment.band(image, label, np.random.default_rng(0))

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,8 @@ from training.data.memory import Memory
 from training.data.mixture import Mixture
 from training.data.prefetch import prefetch
 from training.data.sample import Projection, Sample
+from training.data.thermal import ThermalAugmentation
+from training.modalities import BOTH, RGB_ONLY, THERMAL_ONLY
 
 
 def written(folder: Path, stem: str, value: int, size: tuple[int, int], projection: Projection) -> Sample:
@@ -28,9 +31,10 @@ def composer(sets: list[list[Sample]], projection: Projection, **values: float) 
 
 def test_a_draw_is_a_function_of_its_number(tmp_path: Path) -> None:
     sets = [[written(tmp_path, f"{i}", 40 * i, (48, 64), "pinhole") for i in range(4)]]
-    images, labels = composer(sets, "pinhole").batch(10, 6, (32, 32))
+    images, labels, present = composer(sets, "pinhole").batch(10, 6, (32, 32))
     assert images.shape == (6, 32, 32, 3) and labels.shape == (6, 32, 32)
-    again, _ = composer(sets, "pinhole").batch(13, 1, (32, 32))
+    assert present.tolist() == [[1, 0]] * 6
+    again, _, _ = composer(sets, "pinhole").batch(13, 1, (32, 32))
     assert (again[0] == images[3]).all()
 
 
@@ -47,6 +51,29 @@ def test_pinhole_pictures_go_onto_panoramas_that_are_labelled(tmp_path: Path) ->
 def test_pinhole_networks_see_no_canvas(tmp_path: Path) -> None:
     made = composer([[written(tmp_path, "a", 3, (64, 128), "pinhole")]], "pinhole", scale=(1.0, 1.0))
     assert all((made.compose(draw, (32, 32))[1] == 3).all() for draw in range(5))
+
+
+def test_thermal_is_the_fourth_channel_and_may_be_missing(tmp_path: Path) -> None:
+    plain = written(tmp_path, "a", 3, (64, 128), "pinhole")
+    warm = replace(written(tmp_path, "b", 4, (64, 128), "pinhole"), thermal=tmp_path / "warm.png")
+    ramp = np.tile(np.arange(128, dtype=np.uint16) * 20 + 29000, (64, 1))
+    cv2.imwrite(str(warm.thermal), ramp)
+    off = dict.fromkeys(
+        ("clip", "gain", "offset", "gamma", "compress", "blur", "noise", "uncovered", "shift"), 0.0
+    )
+    made = replace(
+        composer([[plain], [warm]], "pinhole", scale=(1.0, 1.0), flip=0.0),
+        memory=Memory(with_thermal=True),
+        thermal=ThermalAugmentation(only_rgb=0.3, only_thermal=0.3, **off),
+    )
+    drawn = [made.compose(draw, (64, 128)) for draw in range(40)]
+    assert {one.image.shape for one in drawn} == {(64, 128, 4)}
+    without, having = ([one for one in drawn if one.label[0, 0] == label] for label in (3, 4))
+    assert {one.present for one in without} == {RGB_ONLY} and not without[0].image[..., 3].any()
+    assert {one.present for one in having} == {BOTH, RGB_ONLY, THERMAL_ONLY}
+    # Warm stays on the right, where it was.
+    assert (np.diff(having[0].image[32, :, 3].astype(int)) >= 0).all()
+    assert having[0].image[32, 0, 3] < 20 and having[0].image[32, -1, 3] > 235
 
 
 def test_pictures_are_kept_and_shrunk(tmp_path: Path) -> None:

@@ -66,6 +66,10 @@ def test_world_knows_its_projection(tmp_path: Path, camera: str, projection: str
     found = world.samples(tmp_path, STREET11)
     assert [one.projection for one in found] == [projection]
     assert read(found[0])[1][0].tolist() == list(range(8))
+    assert found[0].thermal is None
+    (tmp_path / "thermal").mkdir()
+    (tmp_path / "thermal/000000.png").touch()
+    assert world.samples(tmp_path, STREET11)[0].thermal == tmp_path / "thermal/000000.png"
 
 
 def test_wrong_layouts_are_named(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from training.export import verify
-from training.export.graph import OPSET, Deployed, to_onnx
+from training.export.graph import OPSET, Deployed, inputs, to_onnx
 from training.export.segformer import DeployedSegformer
+from training.modalities import BOTH, RGB_ONLY, THERMAL_ONLY, Present
 from training.networks import Segformer, normalise, segformer, wrap
 
 SIZE = (64, 128)
@@ -103,6 +104,66 @@ def test_the_graph_is_what_runtimes_expect(graph: bytes) -> None:
     assert takers == ["Cast"] and givers == ["Cast", "Cast"]
     large = [one for one in model.graph.initializer if np.prod(one.dims) >= 1024]
     assert large and all(one.data_type == onnx.TensorProto.FLOAT16 for one in large)
+
+
+@pytest.fixture(scope="module")
+def fused() -> Segformer:
+    torch.manual_seed(1)
+    made = segformer("b0", 5, decoder=32, channels=4).eval()
+    nn.init.normal_(made.model.decode_head.classifier.weight)
+    return made
+
+
+@pytest.fixture(scope="module")
+def rgbt_graph(fused: Segformer) -> bytes:
+    return to_onnx(Deployed(DeployedSegformer(fused), pad=0).eval(), SIZE, channels=4)
+
+
+@pytest.fixture(scope="module")
+def pair(image: np.ndarray) -> np.ndarray:
+    return np.dstack([image, np.roll(image[..., 1], 40, axis=1)])
+
+
+@pytest.mark.parametrize("present", [BOTH, RGB_ONLY, THERMAL_ONLY])
+def test_the_rgbt_graph_sees_what_is_present(
+    fused: Segformer, rgbt_graph: bytes, pair: np.ndarray, present: Present
+) -> None:
+    session = onnxruntime.InferenceSession(rgbt_graph, providers=["CPUExecutionProvider"])
+    labels = np.asarray(session.run(["labels"], inputs(pair, present))[0])
+    with torch.no_grad():
+        logits = fused(normalise(torch.from_numpy(pair)[None], torch.tensor([present])))
+        expected = nn.functional.interpolate(logits, scale_factor=4, mode="bilinear")[0].argmax(0)
+    assert len(np.unique(labels)) > 1 and (labels == expected.numpy()).mean() > 0.995
+    # What a missing stream holds does not matter.
+    noise = np.random.default_rng(3).integers(0, 256, pair.shape, np.uint8)
+    hidden = np.where(np.array([present[0]] * 3 + [present[1]]) > 0, pair, noise)
+    assert (session.run(["labels"], inputs(hidden, present))[0] == labels).all()
+
+
+def test_the_rgbt_graph_is_what_runtimes_expect(rgbt_graph: bytes) -> None:
+    model = onnx.load_from_string(rgbt_graph)
+    shapes = {
+        one.name: (one.type.tensor_type.elem_type, [d.dim_value for d in one.type.tensor_type.shape.dim])
+        for one in model.graph.input
+    }
+    assert shapes == {
+        "image": (onnx.TensorProto.UINT8, [*SIZE, 3]),
+        "thermal": (onnx.TensorProto.UINT8, [*SIZE]),
+        "present": (onnx.TensorProto.FLOAT, [2]),
+    }
+    takers = [n.op_type for n in model.graph.node if set(n.input) & {"image", "thermal"}]
+    assert takers == ["Cast", "Cast"]
+
+
+def test_agreement_is_required_of_every_case(fused: Segformer, rgbt_graph: bytes, pair: np.ndarray) -> None:
+    deployed = Deployed(DeployedSegformer(fused), pad=0).eval()
+    assert verify.require(rgbt_graph, deployed, [pair], (BOTH, RGB_ONLY, THERMAL_ONLY)) > 0.999
+    # Thermal now counts for something else: with RGB alone nobody would notice.
+    with torch.no_grad():
+        deployed.network.stages[0].patch_embeddings.proj.weight[:, 3] *= -3
+    assert verify.agreement(rgbt_graph, deployed, [pair], RGB_ONLY) > 0.999
+    with pytest.raises(ValueError, match="nothing was written"):
+        verify.require(rgbt_graph, deployed, [pair], (RGB_ONLY, THERMAL_ONLY))
 
 
 def test_openvino_agrees(graph: bytes, image: np.ndarray) -> None:

@@ -81,7 +81,56 @@ def test_a_run_starts_from_another_and_tells(run: Path, data: Path, tmp_path: Pa
     assert len(json.loads((out / "results.json").read_text())["data"]) == 2
 
 
-@pytest.mark.parametrize("name", ["street_b0_camera.yaml", "street_b0_panorama.yaml"])
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames of sky over road, with warm roads, in the world's layout."""
+    root = tmp_path_factory.mktemp("drawn") / "world"
+    for folder in ("rgb", "label", "thermal"):
+        (root / folder).mkdir(parents=True)
+    for index in range(3):
+        label = np.full((48, 64), 7, np.uint8)
+        label[20 + 4 * index :] = 0
+        warm = np.where(label == 0, 29500, 26000).astype(np.uint16)
+        cv2.imwrite(str(root / "rgb" / f"{index}.png"), np.repeat(label[..., None] * 20, 3, axis=2))
+        cv2.imwrite(str(root / "label" / f"{index}.png"), label)
+        cv2.imwrite(str(root / "thermal" / f"{index}.png"), warm)
+    manifest = {"label_set": "street11", "settings": {"camera": "pinhole"}}
+    (root / "manifest.json").write_text(json.dumps(manifest))
+    return root
+
+
+def test_an_rgbt_bundle_from_an_rgb_run(run: Path, data: Path, world: Path, tmp_path: Path) -> None:
+    out, model = tmp_path / "rgbt", tmp_path / "model"
+    sets = "{kind: camvid, path: camvid}, {kind: world, path: " + str(world) + "}"
+    seen = "{name: seen, kind: world, path: " + str(world) + "}"
+    more = [f"data=[{sets}]", f"validation=[{seen}, {{name: plain, kind: camvid, path: camvid}}]"]
+    assert main(words(data, out, "task=rgbt", f"init={run}", *more)) == 0
+    results = json.loads((out / "results.json").read_text())
+    assert list(results["validation"]) == ["seen", "seen_rgb_only", "seen_thermal_only", "plain"]
+    assert results["miou"] == results["validation"]["seen"]["miou"]
+    sheet = cv2.imread(str(out / "seen.jpg"))
+    assert sheet.shape[1] == 6 * 360  # two pictures, the truth, three predictions
+    assert main(["export", str(out), "--out", str(model)]) == 0
+    assert main(["export", str(out), "--out", str(model), "--pictures", str(world)]) == 0
+    written = bundle.load(model)
+    assert written.task == "rgbt" and "registered pairs" in (model / "card.md").read_text()
+    made = engine.load(written, runtime="onnxruntime")
+    frame = {"image": np.full((64, 64, 3), 90, np.uint8), "thermal": np.zeros((64, 64), np.uint8)}
+    confident = [
+        made.infer(**frame, present=np.array(present, np.float32)).confidence.copy()
+        for present in ((1, 1), (1, 0), (0, 1))
+    ]
+    assert (confident[0] != confident[1]).any() and (confident[0] != confident[2]).any()
+
+
+def test_thermal_needs_a_set_that_has_it(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words(data, tmp_path / "run", "task=rgbt")) == 2
+    assert "No set of data has thermal pictures" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["street_b0_camera.yaml", "street_b0_panorama.yaml", "street_b0_rgbt.yaml"])
 def test_the_configurations_are_valid(name: str) -> None:
     settings = config.read(ROOM / name, Settings)
     assert settings.name == Path(name).stem and not settings.data_root.is_absolute()
