@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ROS costs: a camera, panorama_node and a consumer of masks, each a process, over DDS.
+"""What ROS costs: a camera (or a pair of them), the node and a consumer of masks, each a process, over DDS.
 
 The engine costs nothing, so all that is measured is transport and the node's own work. Cases:
 
-- ``samseg_ros``: the node with the transport settings that the package applies;
+- ``samseg_ros``: panorama_node with the transport settings that the package applies;
 - ``as_installed``: the same node over Fast DDS as it is installed;
 - ``naive``: over our transport, a node as tutorials write it: a queue of ten, everything in the callback,
-  ``msg.data = mask.tobytes()``.
+  ``msg.data = mask.tobytes()``;
+- ``rgbt``: rgbt_node with those settings, pairs of a colour and a 16-bit thermal picture.
 
 Run ``python -m benchmarks.node --json``. Times are in milliseconds: ``transport`` from the camera's stamp to
 the node's callback, ``node`` from there to the end of publish less inference, ``total`` from the stamp to the
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -38,17 +40,41 @@ from std_msgs.msg import Header
 
 from benchmarks import machine
 from samseg_ros import bundle, transport
-from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Prediction
 from samseg_ros.labels import STREET11
 from samseg_ros.nodes.messages import to_image
 from samseg_ros.nodes.panorama_node import panorama_node
+from samseg_ros.nodes.rgbt_node import rgbt_node
 
-SIZE = (1024, 2048)
-NETWORK = (512, 1024)
 WARM_UP = 30  # frames that are sent first and not counted
-CASES = ("samseg_ros", "as_installed", "naive")
-INPUT, OUTPUT = "/panorama_node/image", "/panorama_node/mask"
+
+
+@dataclass(frozen=True)
+class Rig:
+    """What a case measures: pictures of `size`, a network of size `network`, under the node's name."""
+
+    node: str
+    task: str
+    size: tuple[int, int]
+    network: tuple[int, int]
+    image: str  # topic, under the node's name
+
+    @property
+    def input(self) -> str:
+        return f"/{self.node}/{self.image}"
+
+    @property
+    def output(self) -> str:
+        return f"/{self.node}/mask"
+
+    def answer(self) -> np.ndarray:
+        """The labels uint8 of NoEngine, at the network's size."""
+        return np.random.default_rng(1).integers(0, len(STREET11), self.network, dtype=np.uint8)
+
+
+PANORAMA = Rig("panorama_node", "panorama", (1024, 2048), (512, 1024), "image")
+PAIR = Rig("rgbt_node", "rgbt", (480, 640), (480, 640), "rgb")
+CASES = {"samseg_ros": PANORAMA, "as_installed": PANORAMA, "naive": PANORAMA, "rgbt": PAIR}
 
 
 class NoEngine:
@@ -56,16 +82,11 @@ class NoEngine:
 
     runtime, version, device, precision = "none", "", "none", "none"
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._prediction = Prediction(answer(), np.full(bundle.size, 255, np.uint8))
+    def __init__(self, rig: Rig) -> None:
+        self._prediction = Prediction(rig.answer(), np.full(rig.network, 255, np.uint8))
 
     def infer(self, **inputs: np.ndarray) -> Prediction:
         return self._prediction
-
-
-def answer() -> np.ndarray:
-    """The labels uint8 [512, 1024] of NoEngine."""
-    return np.random.default_rng(1).integers(0, len(STREET11), NETWORK, dtype=np.uint8)
 
 
 class NaiveNode(Node):
@@ -75,15 +96,15 @@ class NaiveNode(Node):
         super().__init__("panorama_node")
         self.transport_ms: list[float] = []
         self.node_ms: list[float] = []
-        self._answer = answer()
-        self._publisher = self.create_publisher(Image, OUTPUT, 10)
-        self.create_subscription(Image, INPUT, self._on_image, 10)
+        self._answer = PANORAMA.answer()
+        self._publisher = self.create_publisher(Image, PANORAMA.output, 10)
+        self.create_subscription(Image, PANORAMA.input, self._on_image, 10)
 
     def _on_image(self, message: Image) -> None:
         began = time.perf_counter()
         self.transport_ms.append(age_ms(self, message.header))
         image = np.array(message.data, np.uint8).reshape(message.height, message.width, 3)
-        cv2.resize(image, NETWORK[::-1], interpolation=cv2.INTER_AREA)
+        cv2.resize(image, PANORAMA.network[::-1], interpolation=cv2.INTER_AREA)
         mask = cv2.resize(self._answer, (message.width, message.height), interpolation=cv2.INTER_NEAREST)
         out = Image(header=message.header, height=message.height, width=message.width, encoding="mono8")
         out.step = message.width
@@ -99,29 +120,35 @@ def age_ms(node: Node, header: Header) -> float:
 # The three processes. Each says "ready", and what it measured when it is interrupted or done.
 
 
-def camera(frames: int, hz: float) -> dict[str, Any]:
+def camera(rig: Rig, frames: int, hz: float) -> dict[str, Any]:
     node = Node("camera")
-    publisher = node.create_publisher(Image, INPUT, 5)
-    pixels = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
-    message = to_image(Header(), "bgr8", pixels)
-    while not publisher.get_subscription_count():
+    random = np.random.default_rng(0)
+    message = to_image(Header(), "bgr8", random.integers(0, 256, (*rig.size, 3), np.uint8))
+    sources = [(node.create_publisher(Image, rig.input, 5), message)]
+    if rig is PAIR:
+        counts = random.integers(28000, 31000, rig.size, np.uint16)
+        thermal = to_image(message.header, "mono8", counts.view(np.uint8))
+        thermal.encoding, thermal.width = "mono16", rig.size[1]
+        sources.append((node.create_publisher(Image, f"/{rig.node}/thermal", 5), thermal))
+    while not all(publisher.get_subscription_count() for publisher, _ in sources):
         time.sleep(0.05)
     time.sleep(2.0)  # the other side has to find us, too
     began = time.monotonic()
     for number in range(-WARM_UP, frames):
         time.sleep(max(0.0, began + (number + WARM_UP) / hz - time.monotonic()))
-        message.header.frame_id = str(number)
-        message.header.stamp = node.get_clock().now().to_msg()
-        publisher.publish(message)
+        header = Header(frame_id=str(number), stamp=node.get_clock().now().to_msg())
+        for publisher, message in sources:
+            message.header = header
+            publisher.publish(message)
     took = time.monotonic() - began
     time.sleep(2.0)  # for the last ones to arrive
     return {"sent": frames, "rate_hz": (frames + WARM_UP - 1) / took}
 
 
-def consumer() -> dict[str, Any]:
+def consumer(rig: Rig) -> dict[str, Any]:
     node = Node("consumer")
     ages: dict[int, float] = {}
-    expected = cv2.resize(answer(), SIZE[::-1], interpolation=cv2.INTER_NEAREST).tobytes()
+    expected = cv2.resize(rig.answer(), rig.size[::-1], interpolation=cv2.INTER_NEAREST).tobytes()
     wrong: list[int] = []
 
     def on_mask(message: Image) -> None:
@@ -130,25 +157,27 @@ def consumer() -> dict[str, Any]:
         if number % 30 == 0 and message.data.tobytes() != expected:
             wrong.append(number)
 
-    node.create_subscription(Image, OUTPUT, on_mask, qos_profile_sensor_data)
+    node.create_subscription(Image, rig.output, on_mask, qos_profile_sensor_data)
     serve(node)
     counted = [age for number, age in ages.items() if number >= 0]
     return {"received": len(counted), "wrong": len(wrong), "total_ms": spread(counted)}
 
 
-def segmentation(frames: int) -> dict[str, Any]:
+def segmentation(rig: Rig, frames: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         written = bundle.write(
-            Path(directory, "none"), graph=b"never read", name="none", task="panorama",
-            projection="equirectangular", size=NETWORK, labels=STREET11, training={}, scores={}, card="",
+            Path(directory, "none"), graph=b"never read", name="none", task=rig.task,
+            projection="equirectangular" if rig is PANORAMA else "pinhole", size=rig.network,
+            labels=STREET11, training={}, scores={}, card="",
         )  # fmt: skip
-        node = panorama_node(
-            load_engine=lambda bundle, *_: NoEngine(bundle),
+        create = panorama_node if rig is PANORAMA else rgbt_node
+        node = create(
+            load_engine=lambda *_: NoEngine(rig),
             parameter_overrides=[rclpy.Parameter("bundle", value=str(written.path))],
         )
         node.autostart()
     # What is measured must outlast the run; a node's own windows are those of the last seconds.
-    statistics, source = node.statistics, node.inputs[0]
+    statistics, source = node.statistics, node.inputs[-1]  # of a pair, the one that is sent last
     for window in (statistics.overhead, source.transport_ms):
         window.resize(seconds=3600.0, capacity=1 << 20)
     began = time.process_time()
@@ -204,7 +233,7 @@ def run_case(case: str, frames: int, hz: float, domain: int) -> dict[str, Any]:
     try:
         for role in ("consumer", node_role, "camera"):
             command = [sys.executable, "-m", "benchmarks.node", "--role", role]
-            command += ["--frames", str(frames), "--hz", str(hz)]
+            command += ["--case", case, "--frames", str(frames), "--hz", str(hz)]
             processes[role] = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
             if role != "camera":
                 answer_of(processes[role], "ready")
@@ -214,10 +243,16 @@ def run_case(case: str, frames: int, hz: float, domain: int) -> dict[str, Any]:
             results[role] = json.loads(answer_of(processes[role], "{"))
     finally:
         for process in processes.values():
-            process.kill()
-            process.wait()
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            try:
+                process.wait(10.0)
+            except subprocess.TimeoutExpired:
+                process.kill()
     node, masks = results[node_role], results["consumer"]
     return {
+        "image_size": CASES[case].size,
+        "network_size": CASES[case].network,
         "frames": results["camera"]["sent"],
         "camera_rate_hz": round(results["camera"]["rate_hz"], 2),
         "lost": results["camera"]["sent"] - masks["received"],
@@ -252,18 +287,19 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.role:
         rclpy.init()
+        rig = CASES[arguments.case[0]]
         play = {
-            "camera": lambda: camera(arguments.frames, arguments.hz),
-            "consumer": consumer,
-            "segmentation": lambda: segmentation(arguments.frames),
+            "camera": lambda: camera(rig, arguments.frames, arguments.hz),
+            "consumer": lambda: consumer(rig),
+            "segmentation": lambda: segmentation(rig, arguments.frames),
             "naive": lambda: naive(arguments.frames),
         }
         print(json.dumps(play[arguments.role]()), flush=True)
-        os._exit(0)  # the context may be shut down already; there is nothing left to tidy up
+        rclpy.try_shutdown()
+        return  # not killed: that would leave its shared memory behind
     result: dict[str, Any] = {
         "benchmark": "node",
-        "image": {"size": SIZE, "encoding": "bgr8", "hz": arguments.hz},
-        "network_size": NETWORK,
+        "hz": arguments.hz,
         "machine": machine.describe((*machine.PACKAGES, "ros-rclpy", "ros-fastrtps")),
         "cases": {},
     }
