@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 
 from samseg_ros.errors import UserError
+
+_PATIENCE_S = 3.0  # that a program has to end in good order
 
 
 class Program:
@@ -46,8 +48,11 @@ class Program:
         """Ask it to end in good order."""
         self._process.terminate()
 
-    def kill(self) -> None:
-        """End it, and all it started, now."""
+    def end(self) -> None:
+        """End it and all it started: in good order if it will, so that its shared memory is given back."""
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):  # by force, then
+            self._process.wait(_PATIENCE_S)
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -107,7 +112,7 @@ class Programs:
     ) -> None:
         with _uninterrupted():
             for program in self._running:
-                program.kill()
+                program.end()
 
     def start(self, name: str, arguments: list[str]) -> Program:
         """Start ``python ARGUMENTS``; its log is ``NAME.log``."""

@@ -107,7 +107,7 @@ def drive_through(
     programs.until(lambda: recorder.status() is not None, "the recording", 60.0, needed=[node])
     if recorder.status() != 0:
         raise recorder.failure("failed")
-    node.kill()
+    node.end()
     return Recording(drive, times, folder / places.MASKS, mask, modalities if drive.has_two else "")
 
 
