@@ -17,6 +17,7 @@ from types import FrameType
 from typing import NoReturn
 
 from samseg_ros import __version__, arguments
+from samseg_ros.bags import folder_arguments, pair_arguments
 from samseg_ros.errors import UserError
 
 DEFAULT_BUNDLE = "street_b0_panorama"
@@ -88,16 +89,18 @@ def _label(options: argparse.Namespace) -> int:
         runtime=options.runtime,
         vertical_fov=options.vertical_fov,
         overlay=options.overlay,
+        pairs=pair_arguments.options(options),
     )
     for source, reason in summary["reasons"].items():
         print(f"skipped on {source}: {reason}", file=sys.stderr)
     if options.json:
         print(json.dumps(summary))
-    else:
-        print(
-            f"{summary['out']}: {summary['frames']} masks, {summary['skipped']} skipped, "
-            f"{summary['fps']:.1f} frames/s"
-        )
+        return 0
+    made = ", ".join(f"{count} from {name}" for name, count in summary.get("modalities", {}).items() if count)
+    print(
+        f"{summary['out']}: {summary['frames']} masks{f' ({made})' if made else ''}, "
+        f"{summary['skipped']} skipped, {summary['fps']:.1f} frames/s"
+    )
     return 0
 
 
@@ -114,6 +117,7 @@ def _replay(options: argparse.Namespace) -> int:
             topics=tuple(options.topics or ()),
             remaps=dict(options.remap or ()),
             wait_s=options.wait_for_subscribers,
+            wait_topics=tuple(options.wait_topics or ()),
             times=options.times,
         ),
     )
@@ -130,6 +134,20 @@ def _record(options: argparse.Namespace) -> int:
     return 0
 
 
+def _bag(options: argparse.Namespace) -> int:
+    summary = folder_arguments.run(options)
+    print(json.dumps(summary) if options.json else f"{summary['out']}: {summary['messages']} messages")
+    return 0
+
+
+def _register(options: argparse.Namespace) -> int:
+    from samseg_ros import register
+
+    report = register.register(options.rgb, options.thermal, options.out)
+    print(json.dumps(report) if options.json else register.summary(report))
+    return 0
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from samseg_ros import evaluate
 
@@ -138,6 +156,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         options.images,
         options.labels,
         options.label_map,
+        thermal=options.thermal,
         device=options.device,
         runtime=options.runtime,
         vertical_fov=options.vertical_fov,
@@ -152,10 +171,12 @@ def _demo(options: argparse.Namespace) -> int:
     demo(
         DemoOptions(
             out=options.out,
-            bundle=options.bundle,
+            bundles=tuple(options.bundle or ()),
             frames=options.frames,
             bag=options.bag,
             topic=options.topic,
+            rgb_topic=options.rgb_topic,
+            thermal_topic=options.thermal_topic,
             hz=options.hz,
             seed=options.seed,
         )
@@ -184,7 +205,8 @@ def _parser() -> argparse.ArgumentParser:
         "label",
         help="label a bag, a folder of pictures, or one picture",
         description="Labels recorded data offline; ROS is not needed. A bag keeps all it held and gains "
-        "TOPIC/mask and TOPIC/labels beside each image topic; pictures become PNG masks of class ids.",
+        "TOPIC/mask and TOPIC/labels beside each image topic (with an RGB-T bundle: beside the RGB topic); "
+        "pictures become PNG masks of class ids.",
     )
     command.add_argument("source", type=Path, metavar="IN", help="bag (folder, .mcap, .db3), folder, picture")
     command.add_argument("out", type=Path, metavar="OUT", help="what to write; must not exist")
@@ -193,6 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="print a summary as JSON")
     _add_bundle(command)
     _add_engine(command)
+    pair_arguments.add(command)
     command.set_defaults(run=_label)
 
     command = commands.add_parser("replay", help="publish a bag through ROS 2, as it was recorded")
@@ -212,6 +235,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="S",
         help="begin when somebody subscribes, and fail if nobody does within S seconds (60)",
     )
+    command.add_argument(
+        "--wait-topics", nargs="+", metavar="T", help="it is their subscribers that matter; names as remapped"
+    )
     command.add_argument("--times", type=Path, metavar="CSV", help="write when each message was sent")
     command.add_argument("--json", action="store_true", help="print a summary as JSON")
     command.set_defaults(run=_replay)
@@ -224,12 +250,39 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_record)
 
     command = commands.add_parser(
+        "bag",
+        help="make a bag from folders of pictures",
+        description="Puts pictures on topics as their cameras would have sent them; ROS is not needed. "
+        "RGB and thermal pictures are paired by stem and share their stamps.",
+    )
+    folder_arguments.add(command)
+    command.set_defaults(run=_bag)
+
+    command = commands.add_parser(
+        "register",
+        help="find how thermal pictures lie on RGB pictures",
+        description="Estimates the homography of a rig from pictures paired by stem, of whatever scene (20 "
+        "or more, of what is far away), and writes the calibration that the RGB-T node's parameter "
+        "registration takes, and a picture (.jpg) of pairs before and after.",
+    )
+    command.add_argument("--rgb", type=Path, required=True, metavar="DIR", help="RGB pictures")
+    command.add_argument("--thermal", type=Path, required=True, metavar="DIR", help="thermal pictures")
+    command.add_argument(
+        "--out", type=Path, default=Path("calibration.yaml"), metavar="FILE", help="file (calibration.yaml)"
+    )
+    command.add_argument("--json", action="store_true", help="print what was found as JSON")
+    command.set_defaults(run=_register)
+
+    command = commands.add_parser(
         "evaluate",
         help="score a bundle on labelled pictures",
         description="Runs the deployed runtime on pictures whose labels are known; pairs them by stem.",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="a bundle's folder or name")
-    command.add_argument("--images", type=Path, required=True, metavar="DIR", help="pictures")
+    command.add_argument("--images", type=Path, metavar="DIR", help="pictures")
+    command.add_argument(
+        "--thermal", type=Path, metavar="DIR", help="thermal pictures, registered: with --images or alone"
+    )
     command.add_argument("--labels", type=Path, required=True, metavar="DIR", help="PNGs of class ids")
     command.add_argument(
         "--label-map",
@@ -243,8 +296,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "demo",
         help="a drive through the real nodes, with a report to look at",
-        description="Renders a drive (or takes a bag), replays it to the node over ROS 2, records the masks, "
-        "and writes a report, a video, a contact sheet and summary.json.",
+        description="Renders a drive of a 360-degree camera and one of RGB and thermal (or takes a bag), "
+        "replays each to its node over ROS 2, records the masks, and writes a report, videos, a contact "
+        "sheet and summary.json.",
     )
     command.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="folder (demo)")
     command.add_argument(
@@ -252,13 +306,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--bag", type=Path, metavar="BAG", help="take this bag instead of rendering")
     command.add_argument("--topic", metavar="T", help="the bag's image topic, where it has several")
+    command.add_argument("--rgb-topic", metavar="T", help="the bag's RGB camera, where it has several")
+    command.add_argument("--thermal-topic", metavar="T", help="the bag's thermal camera")
     command.add_argument(
         "--hz", type=arguments.positive, help="frames per second (default: what the machine can do)"
     )
     command.add_argument(
         "--seed", type=int, default=7, metavar="S", help="of the street that is rendered (7)"
     )
-    _add_bundle(command)
+    command.add_argument(
+        "--bundle",
+        action="append",
+        metavar="DIR",
+        help="a bundle's folder or name; a drive for each given (street_b0_panorama and street_b0_rgbt)",
+    )
     command.set_defaults(run=_demo)
     return parser
 

@@ -32,7 +32,9 @@ def test_help_names_every_command_and_imports_nothing_heavy():
     assert not {"numpy", "cv2", "rclpy", "rosbags", "openvino", "onnxruntime", "yaml"} & set(loaded.split())
 
 
-@pytest.mark.parametrize("command", ["check", "label", "replay", "record", "evaluate", "demo"])
+@pytest.mark.parametrize(
+    "command", ["check", "label", "replay", "record", "bag", "register", "evaluate", "demo"]
+)
 def test_every_command_has_help(command, capsys):
     assert ended(command, "--help") == 0
     assert f"samseg {command}" in capsys.readouterr().out
