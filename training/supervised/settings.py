@@ -80,7 +80,8 @@ class Settings(Strict):
             first are cheap.
         batch: pictures per process and step.
         loss_stride: the loss is taken at 1 / loss_stride of the picture's size: 1, 2 or 4.
-        class_weights: "enet" weighs rare classes up, by their frequency in the training sets.
+        class_weights: "enet" weighs rare classes up, by their frequency in the training sets; "sqrt_enet" by
+            the root of that, for runs long enough to find them: full weights see them where they are not.
         tallest: decoded pictures are kept no higher than this many pixels; None keeps them whole.
         memory_gb: decoded pictures are kept in memory up to this much.
         workers: threads that make batches ahead of time.
@@ -104,7 +105,7 @@ class Settings(Strict):
     onto_panorama: float = Field(default=0.7, ge=0, le=1)
     around: int = Field(default=3, gt=0)
     loss_stride: Literal[1, 2, 4] = 1
-    class_weights: Literal["none", "enet"] = "enet"
+    class_weights: Literal["none", "sqrt_enet", "enet"] = "enet"
     tallest: int | None = Field(default=None, gt=0)
     memory_gb: float = Field(default=2.0, ge=0)
     workers: int = Field(default=1, ge=0)

@@ -153,7 +153,8 @@ def class_weights(settings: Settings, mixture: Mixture, memory: Memory, num_clas
         # Two hundred pictures tell frequencies well enough, and large sets are not read twice.
         chosen = part[:: max(1, len(part) // 200)]
         frequencies += share * class_frequencies([memory.read(sample)[1] for sample in chosen], num_classes)
-    return enet_weights(frequencies)
+    weights = enet_weights(frequencies)
+    return weights.sqrt() if settings.class_weights == "sqrt_enet" else weights
 
 
 def batches(

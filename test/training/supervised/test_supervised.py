@@ -9,9 +9,14 @@ import numpy as np
 import pytest
 
 from samseg_ros import bundle, engine
+from samseg_ros.labels import label_set
 from training import config
 from training.__main__ import main
+from training.data.memory import Memory
+from training.data.mixture import Mixture
+from training.supervised.sets import samples
 from training.supervised.settings import Settings
+from training.supervised.train import class_weights
 
 ROOM = Path(__file__).parents[3] / "training" / "supervised"
 
@@ -59,6 +64,22 @@ def test_a_run_folder_holds_what_the_readme_says(run: Path) -> None:
         {"kind": "camvid", "path": "camvid", "images": 4, "weight": 1.0}
     ]
     assert config.read(run / "config.yaml", Settings).size == (64, 64)
+
+
+def test_the_root_of_the_weights_prefers_rare_classes_less(run: Path) -> None:
+    settings = config.read(run / "config.yaml", Settings)
+    part = samples(settings.data[0], settings.data_root, label_set("street11"))
+    mixture, memory = Mixture((part,), (1.0,), 0), Memory(None, 0)
+    full, root = (
+        class_weights(settings.model_copy(update={"class_weights": kind}), mixture, memory, 11)
+        for kind in ("enet", "sqrt_enet")
+    )
+    assert full is not None and root is not None
+    np.testing.assert_allclose(root**2, full, rtol=1e-6)
+    person, road = 8, 0  # no pixel is a person here, and about half of them are road
+    assert full[person] / full[road] > root[person] / root[road] > 1.0
+    none = settings.model_copy(update={"class_weights": "none"})
+    assert class_weights(none, mixture, memory, 11) is None
 
 
 def test_a_bundle_gives_the_runs_labels(
