@@ -18,8 +18,8 @@ from samseg_ros import __version__, bundle, engine, share, transport
 OPTIONAL = {
     "vision_msgs": "class names on ~/label_info as vision_msgs/LabelInfo (always on ~/labels as JSON)",
     "cv_bridge": "not needed: images are read without it",
-    "message_filters": "not needed: frames are kept by a latest-only slot",
-    "launch": "`ros2 launch samseg_ros panorama.launch.py`",
+    "message_filters": "not needed: frames are paired without it; for sync.method message_filters",
+    "launch": "`ros2 launch samseg_ros perception.launch.py`",
 }
 _SENSIBLE = {"cv_bridge", "message_filters"}  # nothing is missing without these
 
@@ -37,7 +37,8 @@ def check() -> dict[str, Any]:
     - ``ros``: ``distro``, ``rclpy`` (version), ``rmw``, ``domain_id``; null where there is none; ``error``
       says why rclpy cannot be used.
     - ``transport``: ``profile`` (the Fast DDS profile, or the choice of transports, in effect for samseg's
-      commands and nodes; or null) and ``from``: ``user`` (the environment's), ``samseg`` (ours) or ``none``.
+      commands and nodes; or null) and ``from``: ``user`` (the environment's), ``samseg`` (ours) or ``none``;
+      ``left_behind_bytes`` of shared memory by processes that were killed.
     - ``runtimes``: per inference runtime ``version`` or null, ``devices``, and ``error`` or null.
     - ``packages``: per optional ROS package, true or false.
     - ``bundles``: per bundle ``path``, ``sound``, ``error``, ``task``, ``size`` [height, width], ``labels``.
@@ -63,6 +64,7 @@ def check() -> dict[str, Any]:
 def text(findings: dict[str, Any]) -> str:
     """The findings for a terminal."""
     ros, carrier = findings["ros"], findings["transport"]
+    left = carrier["left_behind_bytes"]
     lines = [
         _line(True, "samseg_ros", f"{findings['samseg_ros']}, Python {findings['python']}"),
         _line(True, "system", findings["system"]),
@@ -79,6 +81,13 @@ def text(findings: dict[str, Any]) -> str:
                 "samseg": f"samseg applies the Fast DDS profile {carrier['profile']}",
                 "none": "no Fast DDS profile: large images may be lost on their way",
             }[carrier["from"]],
+        ),
+        _line(
+            not left,
+            "shared memory",
+            f"{left / 2**20:.0f} MiB left by killed processes; `samseg check --clean` frees it"
+            if left
+            else "nothing left by killed processes",
         ),
     ]
     for name, entry in findings["runtimes"].items():
@@ -139,6 +148,11 @@ def _distro_of_wheels() -> str | None:
 
 
 def _transport() -> dict[str, Any]:
+    left = sum(segment.stat().st_size for segment in transport.left_behind() if segment.exists())
+    return {**_profile(), "left_behind_bytes": left}
+
+
+def _profile() -> dict[str, Any]:
     environ = os.environ
     chosen = next((environ[name] for name in transport.USER_CHOICES if environ.get(name)), None)
     state = environ.get(transport.APPLIED)

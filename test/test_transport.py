@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -35,6 +36,22 @@ def test_a_user_who_chose_a_transport_keeps_it(chosen: dict[str, str]) -> None:
     added = transport.environment(chosen)
     assert not set(added) & {*transport.PROFILE_VARIABLES, *chosen}
     assert set(transport.MALLOC) <= set(added)
+
+
+def test_only_what_no_process_holds_is_left_behind_and_freed(tmp_path: Path) -> None:
+    for name in ("held", "left"):
+        (tmp_path / f"fastrtps_{name}").write_bytes(bytes(1000))
+        (tmp_path / f"fastrtps_{name}_el").touch()
+    (tmp_path / "fastrtps_port7411_el").touch()  # ports are shared by processes, and small
+    (tmp_path / "somebody_else").touch()
+    with (tmp_path / "fastrtps_held_el").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        left = transport.left_behind(tmp_path)
+        assert left == [tmp_path / "fastrtps_left"]
+        assert transport.free(left) == 1000
+    remaining = {path.name for path in tmp_path.iterdir()}
+    assert remaining == {"fastrtps_held", "fastrtps_held_el", "fastrtps_port7411_el", "somebody_else"}
+    assert transport.left_behind(tmp_path / "nowhere") == []
 
 
 def test_nothing_that_is_set_is_replaced_and_nothing_is_added_twice() -> None:
