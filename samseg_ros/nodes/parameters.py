@@ -32,13 +32,13 @@ _NAME = re.compile("[A-Za-z][A-Za-z0-9_]*")
 class Parameter:
     """One parameter. Its type is that of `default`; `live` ones can be set while the node is at work.
 
-    A tuple is a list of text or of whole numbers, `length` of them (None: one or more), and limits hold for
-    each. A ``*`` in the name stands for names that the user makes up: ``views.*.yaw`` is a parameter of every
-    view that is named, and there is none where no view is.
+    A tuple is a list of text, whole numbers or numbers, `length` of them (None: one or more), and limits hold
+    for each. A ``*`` in the name stands for names that the user makes up: ``views.*.yaw`` is a parameter of
+    every view that is named, and there is none where no view is.
     """
 
     name: str
-    default: str | bool | int | float | tuple[str, ...] | tuple[int, ...]
+    default: str | bool | int | float | tuple[str, ...] | tuple[int, ...] | tuple[float, ...]
     description: str
     choices: tuple[str, ...] = ()
     minimum: float | None = None
@@ -51,7 +51,7 @@ class Parameter:
         if self.choices:
             return f"one of: {', '.join(self.choices)}"
         if isinstance(self.default, tuple):
-            kind = {str: "text", int: "whole numbers"}[type(self.default[0])]
+            kind = {str: "text", int: "whole numbers", float: "numbers"}[type(self.default[0])]
             kind = f"a list of {kind}" if self.length is None else f"a list of {self.length} {kind}"
         else:
             kind = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}[
@@ -67,6 +67,8 @@ class Parameter:
             value = float(value)
         elif isinstance(self.default, tuple) and isinstance(value, list | tuple | array.array):
             value = tuple(value)  # rclpy gives lists, and arrays for numbers
+            if isinstance(self.default[0], float) and all(type(one) in (int, float) for one in value):
+                value = tuple(map(float, value))
         if type(value) is not type(self.default) or not self._takes(value):
             raise ValueError(f"parameter '{self.name}' is {_shown(value)}; expected {self.expectation()}.")
         return value

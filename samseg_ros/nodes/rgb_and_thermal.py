@@ -30,6 +30,7 @@ from samseg_ros.nodes.outputs import Segmented
 from samseg_ros.nodes.parameters import Parameter, Settings
 from samseg_ros.nodes.qos import IMAGE_QOS, LATCHED_QOS, overridable
 from samseg_ros.pipeline import RgbtPipeline
+from samseg_ros.registration import Homography, Registration
 from samseg_ros.rgbt import rgbt_mask
 from samseg_ros.thermal import Scaling, ThermalScale
 
@@ -37,6 +38,7 @@ PAIRINGS: dict[str, type[Pairing[Arrival]] | type[MessageFiltersPairing[Arrival]
     "nearest": Pairing,
     "message_filters": MessageFiltersPairing,
 }
+IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 CONTENTS = (messages.COLOR, messages.THERMAL)
 ANNOUNCEMENTS = 0.1  # seconds between looks at which streams are alive
 REMEMBERED = 64  # frames that were segmented alone and must not come again in a pair
@@ -71,11 +73,8 @@ class RgbAndThermal:
         scaling(settings)
 
     def prepare(self, bundle: Bundle, engine: Engine, settings: Settings) -> None:
-        path = settings["registration"]
-        registered = registration.load(path) if path != "none" else registration.NONE
-        self._pipeline = RgbtPipeline(
-            bundle, engine, ThermalScale(scaling(settings)), registered, settings["output_size"]
-        )
+        scale, registered = ThermalScale(scaling(settings)), registration_of(settings)
+        self._pipeline = RgbtPipeline(bundle, engine, scale, registered, settings["output_size"])
         self._pipeline.run(np.zeros((*bundle.size, 3), np.uint8), None)
 
     def release(self) -> None:
@@ -208,6 +207,22 @@ class RgbAndThermal:
             ),
             ("jumps of stamps", str(report.jumps)),
         )
+
+
+def registration_of(settings: Settings) -> Registration:
+    """How thermal lies on RGB, as the parameters say; ValueError where they contradict each other."""
+    path, matrix = settings["registration.file"], settings["registration.homography"]
+    thermal, rgb = settings["registration.thermal_size"], settings["registration.rgb_size"]
+    if path != "none":
+        return registration.load(path)
+    if 0 not in (*thermal, *rgb):
+        return Registration(Homography(matrix, thermal[::-1], rgb[::-1]))
+    if matrix != IDENTITY or any((*thermal, *rgb)):
+        raise ValueError(
+            "registration.homography is for pictures of certain sizes; set registration.thermal_size and "
+            "registration.rgb_size as well, each [width, height]."
+        )
+    return registration.NONE
 
 
 def scaling(settings: Settings) -> Scaling:

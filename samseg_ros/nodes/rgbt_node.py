@@ -9,7 +9,7 @@ from samseg_ros.flow.modality import POLICIES
 from samseg_ros.nodes import parameters
 from samseg_ros.nodes.parameters import Parameter
 from samseg_ros.nodes.process import run
-from samseg_ros.nodes.rgb_and_thermal import PAIRINGS, RgbAndThermal
+from samseg_ros.nodes.rgb_and_thermal import IDENTITY, PAIRINGS, RgbAndThermal
 from samseg_ros.nodes.segmentation_node import SegmentationNode
 from samseg_ros.thermal import MODES, UNITS
 
@@ -68,9 +68,31 @@ PARAMETERS = (
         live=True,
     ),
     Parameter(
-        "registration",
+        "registration.file",
         "none",
         "Calibration file (YAML) that lays the thermal picture onto the RGB picture; none: they fit already.",
+    ),
+    Parameter(
+        "registration.homography",
+        IDENTITY,
+        "Without a file: takes thermal pixels to RGB pixels, by rows, for pictures of the sizes that follow.",
+        length=9,
+    ),
+    Parameter(
+        "registration.thermal_size",
+        (0, 0),
+        "[width, height] of thermal pictures that registration.homography is for; [0, 0]: it is not used.",
+        minimum=0,
+        maximum=16384,
+        length=2,
+    ),
+    Parameter(
+        "registration.rgb_size",
+        (0, 0),
+        "[width, height] of RGB pictures that registration.homography is for.",
+        minimum=0,
+        maximum=16384,
+        length=2,
     ),
 )
 

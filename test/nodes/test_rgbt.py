@@ -350,3 +350,28 @@ def test_cameras_of_every_quality_of_service_pair(rig, peer):
             rig.thermal = peer.camera("/rgbt_node/thermal", thermal)
             rig.confidences.clear()
             peer.until(lambda: BOTH in rig.used(), f"a pair of {rgb} and {thermal}", rig.shoot)
+
+
+SHIFT = [1.0, 0.0, 10.0, 0.0, 1.0, 4.0, 0.0, 0.0, 1.0]  # thermal pixels lie 10 to the right, 4 down, in RGB
+
+
+def test_a_homography_from_the_parameters(rig, peer):
+    sizes = {"registration.thermal_size": [64, 32], "registration.rgb_size": [64, 32]}
+    rig = rig(**{"registration.homography": SHIFT, **sizes})
+    rig.ready()
+    sent = stamp_of(rig.shoot())
+    rig.await_mask(sent)
+    image, heat = rig.sent[sent]
+    np.testing.assert_array_equal(array_of(rig.masks[-1])[4:, 10:], expected(image[4:, 10:], heat[:-4, :-10]))
+
+
+def test_a_homography_without_sizes_is_refused(start, peer, bundle_path):
+    parameters = {"registration.homography": SHIFT, "autostart": False}
+    start("rgbt_node", bundle=bundle_path, **parameters)
+    assert not peer.transition("rgbt_node", "configure")
+    peer.diagnosis(lambda d: "set registration.thermal_size and registration.rgb_size" in d.message, "why")
+    assert peer.set("rgbt_node", **{"registration.homography": [1.0] * 9})[0].successful
+    sizes = {"registration.thermal_size": [64, 32], "registration.rgb_size": [64, 32]}
+    assert all(result.successful for result in peer.set("rgbt_node", **sizes))
+    assert not peer.transition("rgbt_node", "configure")
+    peer.diagnosis(lambda d: "the homography is singular" in d.message, "why")
