@@ -71,6 +71,8 @@ setup(
             "samseg = samseg_ros.cli:main",
             "panorama_node = samseg_ros.nodes.panorama_node:main",
             "camera_node = samseg_ros.nodes.camera_node:main",
+            "rgbt_node = samseg_ros.nodes.rgbt_node:main",
+            "perception = samseg_ros.nodes.perception:main",
         ],
     },
     zip_safe=False,

@@ -1,104 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Semantic masks of a 360° camera.
+"""Semantic masks of a 360° camera: what perception.launch.py does, for that one camera.
 
 ros2 launch samseg_ros panorama.launch.py image:=/camera/image_raw rviz:=true
 """
 
-import os
-import sys
-
 from launch.action import Action
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
-from launch_ros.actions import LifecycleNode, Node
-from launch_ros.parameter_descriptions import ParameterValue
+from launch.actions import DeclareLaunchArgument
+from launch.launch_description_sources import load_python_launch_file_as_module
 
 from launch import LaunchContext, LaunchDescription
-from samseg_ros import share, transport
+from samseg_ros import share
 
-NAME = "panorama_node"
-OUTPUTS = ("mask", "color", "overlay", "confidence")
-BOOLEANS = ("true", "false")
+perception = load_python_launch_file_as_module(str(share.find("launch/perception.launch.py")))
+
+# What is not to be chosen here, or by another name.
+FIXED = {"panorama": "true", "composed": "false", "rgbt": "false"}
+FIXED |= dict.fromkeys(("panorama_bundle", "rgbt_bundle", "rgb", "thermal", "cameras", "params_file"), "")
 
 ARGUMENTS = [
-    DeclareLaunchArgument("image", default_value="", description="Image topic; empty: ~/image."),
-    DeclareLaunchArgument(
-        "image_transport",
-        default_value="",
-        choices=["", "raw", "compressed"],
-        description="How the images come; empty: as in params_file.",
-    ),
     DeclareLaunchArgument(
         "bundle", default_value="", description="Model bundle, name or directory; empty: as in params_file."
-    ),
-    DeclareLaunchArgument(
-        "device", default_value="", description="Where to infer: auto, CPU, …; empty: as in params_file."
     ),
     DeclareLaunchArgument(
         "params_file",
         default_value=str(share.find("config/panorama.yaml")),
         description="Parameters of the node.",
     ),
-    DeclareLaunchArgument("namespace", default_value="", description="Namespace of the node."),
-    DeclareLaunchArgument(
-        "use_sim_time", default_value="false", choices=BOOLEANS, description="Take the time from /clock."
-    ),
-    DeclareLaunchArgument(
-        "autostart",
-        default_value="true",
-        choices=BOOLEANS,
-        description="Configure and activate the node at once; false leaves that to a lifecycle manager.",
-    ),
-    DeclareLaunchArgument("rviz", default_value="false", choices=BOOLEANS, description="Open RViz."),
-    DeclareLaunchArgument(
-        "log_level", default_value="info", description="debug, info, warn, error or fatal."
-    ),
-    DeclareLaunchArgument(
-        "python",
-        default_value=sys.executable,
-        description="Python that runs the node; that of a virtual environment, say.",
-    ),
+    *(argument for argument in perception.ARGUMENTS if argument.name not in FIXED),
 ]
 
 
 def generate_launch_description() -> LaunchDescription:
-    settings = [SetEnvironmentVariable(*added) for added in transport.environment(os.environ).items()]
-    return LaunchDescription([*ARGUMENTS, *settings, OpaqueFunction(function=start)])
+    return perception.description(ARGUMENTS, start)
 
 
 def start(context: LaunchContext) -> list[Action]:
-    given = {argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS}
-    # What the command line leaves empty stays as the file has it.
-    overrides = {
-        name: ParameterValue(given[name], value_type=str)
-        for name in ("bundle", "device", "image_transport")
-        if given[name]
-    }
-    overrides |= {name: given[name] == "true" for name in ("autostart", "use_sim_time")}
-    node = LifecycleNode(
-        # Not package= and executable=: launch looks for those in lib/samseg_ros, where colcon puts them, but
-        # pip does not. Run as a module, the node is found wherever Python finds the package.
-        executable=given["python"],
-        arguments=["-m", f"samseg_ros.nodes.{NAME}", "--ros-args", "--log-level", given["log_level"]],
-        name=NAME,
-        namespace=given["namespace"],
-        parameters=[given["params_file"], overrides],
-        remappings=[("~/image", given["image"])] if given["image"] else [],
-        output="screen",
-        emulate_tty=True,
-    )
-    return [node, rviz(given)] if given["rviz"] == "true" else [node]
-
-
-def rviz(given: dict[str, str]) -> Node:
-    """RViz on the node's topics, whatever its namespace: the configuration names those of the root."""
-    here = "/".join(["", *filter(None, given["namespace"].split("/")), NAME])
-    remappings = [(f"/{NAME}/{output}", f"{here}/{output}") for output in OUTPUTS]
-    remappings.append((f"/{NAME}/image", given["image"] or f"{here}/image"))
-    return Node(
-        package="rviz2",
-        executable="rviz2",
-        name="rviz",
-        arguments=["-d", str(share.find("config/perception.rviz"))],
-        parameters=[{"use_sim_time": given["use_sim_time"] == "true"}],
-        remappings=remappings,
-    )
+    given = context.launch_configurations
+    named = {"panorama_bundle": given["bundle"], "params_file": given["params_file"]}
+    given.update(FIXED | named)
+    return perception.start(context)

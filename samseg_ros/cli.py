@@ -70,8 +70,11 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from samseg_ros import check
+    from samseg_ros import check, transport
 
+    if options.clean:
+        freed = transport.free(transport.left_behind())
+        print(f"freed {freed / 2**20:.0f} MiB of shared memory", file=sys.stderr)
     findings = check.check()
     print(json.dumps(findings, indent=2) if options.json else check.text(findings))
     return 0
@@ -199,6 +202,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("check", help="what this machine has, and what to install for more")
     command.add_argument("--json", action="store_true", help="print JSON with stable keys")
+    command.add_argument(
+        "--clean", action="store_true", help="free the shared memory that killed ROS processes left behind"
+    )
     command.set_defaults(run=_check)
 
     command = commands.add_parser(

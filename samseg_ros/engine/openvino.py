@@ -9,6 +9,11 @@ import openvino as ov
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine.engine import EngineError, Prediction, check_inputs
 
+# OpenVINO makes its tables of dtypes when they are first used, and hangs for ever where two threads do so at
+# once, such as those of two cameras. An import is the work of one thread.
+ov.Type.u8.to_dtype()
+ov.Type(np.dtype(np.uint8))
+
 
 class OpenVINOEngine:
     runtime = "openvino"

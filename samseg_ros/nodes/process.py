@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node in a process of its own."""
+"""One node, or several, in a process of their own."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -13,27 +15,51 @@ from samseg_ros import transport
 from samseg_ros.nodes.segmentation_node import SegmentationNode
 
 
-def run(create: Callable[[], SegmentationNode]) -> None:
-    """Make the node, start it if it shall start itself, and serve it until the process is told to stop.
+def run(*create: Callable[[], SegmentationNode]) -> None:
+    """Make the nodes, start those that shall start themselves, and serve them until told to stop.
 
-    Applies the transport settings first, as every command of this package does: a node that was started
-    without them would publish its masks over a transport that loses them.
+    A node that cannot be configured, or ends in an error, leaves the others at work; an error is raised in
+    the end. Applies the transport settings first, as every command of this package does: a node that was
+    started without them would publish its masks over a transport that loses them.
     """
     transport.apply()
     rclpy.init()
-    node = None
+    served = []
+    with ExitStack() as ending:  # bottom up, and each step whatever becomes of the one before
+        ending.callback(rclpy.try_shutdown)
+        try:
+            nodes = []
+            for make in create:
+                nodes.append(make())
+                ending.callback(nodes[-1].destroy_node)
+                ending.callback(nodes[-1].close)
+            threads = ThreadPoolExecutor(len(nodes))
+            ending.callback(threads.shutdown)  # rclpy's own handlers of signals end what they do
+            served = [threads.submit(_serve, node) for node in nodes]
+            wait(served)
+        except KeyboardInterrupt:
+            pass  # Ctrl-C; SIGTERM only ends the threads
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # launch and the terminal may both send it
+    for one in served:
+        one.result()
+
+
+def _serve(node: SegmentationNode) -> None:
+    """All callbacks of a node, none of which takes long; frames have a thread of their own.
+
+    An executor for each: one for all would look through everybody's entities whenever anybody's were due,
+    and one node's loading of its engine would hold up the others.
+    """
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
     try:
-        node = create()
-        # One thread for all callbacks, none of which takes long; frames have a thread of their own.
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
         node.autostart()
         executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # the two ways in which one is told to stop
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # launch and the terminal may both send it
-        if node is not None:
-            node.close()
-            node.destroy_node()
-        rclpy.try_shutdown()
+    except ExternalShutdownException:
+        return
+    except Exception as error:
+        if not rclpy.ok():
+            return  # told to stop in the middle of a callback, which could not publish any more
+        node.get_logger().fatal(f"stopped by {type(error).__name__}: {error}")
+        raise

@@ -27,6 +27,7 @@ from samseg_ros.nodes.message_types import message_class, publisher_profile
 
 CLOCK_HZ = 40.0  # as `ros2 bag play --clock`
 DISCOVERY_S = 1.0
+_NAMED_S = 60.0  # for the rest of the topics that the caller named, once one has a subscriber
 _OTHERS_S = 3.0  # for the other topics, where the caller was willing to wait
 _SETTLE_S = 0.3  # a subscriber that has been matched here may still be matching us
 _ACKNOWLEDGE_S = 2.0
@@ -38,7 +39,9 @@ Sent = Callable[[str, int, int], None]
 @dataclass(frozen=True)
 class ReplayOptions:
     """`rate` 2 is twice as fast. `remaps` renames topics. `wait_s` is how long to wait for a subscriber:
-    None waits a moment and then starts anyway. `times` names a CSV to write when each message was sent.
+    None waits a moment and then starts anyway. `wait_topics`, as they are called after remapping, are those
+    whose subscribers count, on the topic itself or with ``/compressed``; none named: any. `times` names a CSV
+    to write when each message was sent.
     """
 
     rate: float = 1.0
@@ -47,6 +50,7 @@ class ReplayOptions:
     topics: tuple[str, ...] = ()
     remaps: dict[str, str] = field(default_factory=dict)
     wait_s: float | None = None
+    wait_topics: tuple[str, ...] = ()
     times: Path | None = None
 
 
@@ -64,7 +68,7 @@ def replay(source: Path, options: ReplayOptions) -> dict[str, Any]:
                 f"{source} holds nothing that can be published here; its types are not installed."
             )
         clock = _ClockTicker(node) if options.clock else None
-        _await_subscribers(publishers, options.wait_s)
+        _await_subscribers(bag.path, list(publishers.values()), options)
         counts = dict.fromkeys((publisher.topic_name for publisher in publishers.values()), 0)
         started = time.perf_counter()
         with _times(options.times) as write_time:
@@ -118,18 +122,33 @@ def _publishers(
     return publishers, skipped
 
 
-def _await_subscribers(publishers: dict[tuple[str, str], Publisher], wait_s: float | None) -> None:
-    """Wait for a first subscriber, then a moment for others: discovery finds one topic after another."""
+def _await_subscribers(path: Path, publishers: list[Publisher], options: ReplayOptions) -> None:
+    """Wait for a first subscriber, then a while for others: nodes take their time, and so does discovery."""
+    wait_s = options.wait_s
+    named = [
+        [publisher for publisher in publishers if publisher.topic_name in (topic, f"{topic}/compressed")]
+        for topic in options.wait_topics
+    ]
+    counted = [publisher for found in named for publisher in found] or publishers
+    if named and counted is publishers:
+        raise UserError(
+            f"{path} publishes none of {', '.join(options.wait_topics)}; it has: "
+            f"{', '.join(publisher.topic_name for publisher in publishers)}."
+        )
 
-    def subscribed() -> list[bool]:
-        return [publisher.get_subscription_count() > 0 for publisher in publishers.values()]
+    def heard(some: list[Publisher]) -> bool:
+        return any(publisher.get_subscription_count() > 0 for publisher in some)
 
-    if not _wait(lambda: any(subscribed()), DISCOVERY_S if wait_s is None else wait_s):
+    if not _wait(lambda: heard(counted), DISCOVERY_S if wait_s is None else wait_s):
         if wait_s is None:
             return
-        topics = ", ".join(publisher.topic_name for publisher in publishers.values())
+        topics = ", ".join(publisher.topic_name for publisher in counted)
         raise UserError(f"nobody subscribed to {topics} within {wait_s:g} s; start a subscriber first.")
-    _wait(lambda: all(subscribed()), DISCOVERY_S if wait_s is None else _OTHERS_S)
+    _wait(lambda: all(heard(found) for found in named if found), _NAMED_S)
+    _wait(
+        lambda: all(heard([publisher]) for publisher in publishers),
+        DISCOVERY_S if wait_s is None else _OTHERS_S,
+    )
     time.sleep(_SETTLE_S)
 
 

@@ -99,7 +99,8 @@ def test_what_users_name_is_found_under_its_family() -> None:
 def test_the_files_hold_every_parameter_at_its_default(file: str, parameters: tuple[Parameter, ...]) -> None:
     document = yaml.safe_load(share.find(file).read_text(encoding="utf-8"))
     fixed = {p.name: p.default for p in parameters if "*" not in p.name}
-    assert flat(document["/**"]["ros__parameters"]) == fixed
+    given = flat(document["/**"]["ros__parameters"])
+    assert {name: tuple(it) if isinstance(it, list) else it for name, it in given.items()} == fixed
 
 
 @pytest.mark.parametrize(("file", "parameters"), FILES)

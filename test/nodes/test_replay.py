@@ -12,9 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pair_recordings import RGB, THERMAL, write_pairs
 from recordings import PERIOD, messages, write_recording
 
 from samseg_ros import share, transport
+from samseg_ros.bags.pairs import plan
+from samseg_ros.bags.read import Bag
+from samseg_ros.bags.streams import Streams
 from samseg_ros.errors import UserError
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
@@ -119,6 +123,24 @@ def test_what_is_replayed_is_recorded_byte_for_byte(tmp_path, commands):
     assert taken == pytest.approx(4 * PERIOD * 1e-9, abs=0.15)
 
 
+def test_pairs_of_two_cameras_are_replayed_in_the_order_of_their_stamps(tmp_path, commands):
+    source = write_pairs(tmp_path / "in", 8)
+    recorder = commands.start("record", "out", RGB, THERMAL)
+    wait_for_line(recorder, "waiting for")
+    code, _, err = commands.run(
+        "replay", source, "--rate", "2", "--wait-for-subscribers", "30", "--times", "sent.csv"
+    )
+    assert code == 0, err
+    time.sleep(0.5)
+    recorder.send_signal(signal.SIGINT)
+    recorder.communicate(timeout=20)
+    sent = [row["topic"] for row in csv.DictReader((tmp_path / "sent.csv").open())]
+    assert sent == [RGB, THERMAL] * 8
+    with Bag(tmp_path / "out") as bag:
+        planned = plan(bag, Streams(RGB, THERMAL))
+    assert planned.pairs == {i: i for i in range(8)}
+
+
 def test_rate_remap_and_clock(tmp_path, commands):
     source = write_recording(tmp_path / "in", frames=6)
     recorder = commands.start("record", "out.mcap", "/renamed", "/clock", "--json")
@@ -158,6 +180,30 @@ def test_a_loop_ends_with_ctrl_c_quietly(tmp_path, commands):
     assert len(messages(tmp_path / "out")) > 4
 
 
+def test_it_is_the_topics_that_are_named_whose_subscribers_are_waited_for(tmp_path, commands):
+    source = write_recording(tmp_path / "in", frames=4)
+    other = commands.start("record", "other", "/note")
+    wait_for_line(other, "waiting for")
+    replay = commands.start(
+        *("replay", source, "--remap", "/front:=/renamed", "--wait-for-subscribers"),
+        *("--wait-topics", "/renamed", "/rear", "/nothing"),
+    )
+    recorders = []
+    for topic, folder in (("/renamed", "front"), ("/rear/compressed", "rear")):
+        time.sleep(2.5)  # longer than it takes to find a subscriber
+        assert not (tmp_path / "other").exists()
+        recorders.append(commands.start("record", folder, topic))
+    _, err = replay.communicate(timeout=90)
+    assert replay.returncode == 0, err
+    time.sleep(0.3)
+    for recorder, topic, folder in zip(
+        recorders, ("/renamed", "/rear/compressed"), ("front", "rear"), strict=True
+    ):
+        recorder.send_signal(signal.SIGINT)
+        recorder.communicate(timeout=20)
+        assert [m.channel.topic for m in messages(tmp_path / folder)] == [topic] * 4
+
+
 @pytest.fixture
 def own_domain(monkeypatch):
     monkeypatch.setenv("ROS_DOMAIN_ID", "92")
@@ -173,6 +219,8 @@ def own_domain(monkeypatch):
         ("in", {"remaps": {"/left": "/right"}}, "has no topic '/left'"),
         ("in", {"topics": ("/odd",)}, "nothing that can be published here"),
         ("in", {"wait_s": 0.2}, "nobody subscribed to .* within 0.2 s"),
+        ("in", {"wait_s": 0.2, "wait_topics": ("/rear",)}, "nobody subscribed to /rear/compressed within"),
+        ("in", {"wait_s": 0.2, "wait_topics": ("/left",)}, "publishes none of /left; it has: .*/front"),
     ],
 )
 def test_what_cannot_be_replayed_is_one_sentence(tmp_path, own_domain, source, options, sentence):
