@@ -15,11 +15,11 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed; pip install 'samseg_ros[ros]'")
 
 from nodes.peer import array_of, stop
-from recordings import PERIOD, START, header
+from recordings import PERIOD, START, image_message
 from sensor_msgs.msg import Image
 
 from samseg_ros import share, transport
-from samseg_ros.bags.read import IMAGE, TYPES
+from samseg_ros.bags.read import IMAGE
 from samseg_ros.bags.write import channel, new_bag
 
 FRAMES, SKEW = 20, 8_000_000
@@ -31,19 +31,6 @@ def pictures(index):
     return random.integers(0, 256, (32, 64, 3), np.uint8), random.integers(1, 256, (32, 64), np.uint8)
 
 
-def image(pixels, time, encoding):
-    height, width = pixels.shape[:2]
-    return TYPES.types[IMAGE](
-        header=header(time),
-        height=height,
-        width=width,
-        encoding=encoding,
-        is_bigendian=0,
-        step=pixels[0].size,
-        data=pixels.reshape(-1),
-    )
-
-
 @pytest.fixture
 def bag(tmp_path):
     path = tmp_path / "pairs"
@@ -53,9 +40,9 @@ def bag(tmp_path):
             color, heat = pictures(index)
             time = START + index * PERIOD
             if index not in NO_RGB:
-                writer.write_message(rgb, time, image(color, time, "bgr8"))
+                writer.write_message(rgb, time, image_message(color, time))
             if index not in NO_THERMAL:
-                writer.write_message(thermal, time + SKEW, image(heat, time + SKEW, "mono8"))
+                writer.write_message(thermal, time + SKEW, image_message(heat, time + SKEW, "mono8", step=64))
     return path
 
 
