@@ -18,12 +18,9 @@ def shared_files() -> list[tuple[str, list[str]]]:
         (f"share/{NAME}", ["package.xml"]),
     ]
     for folder in ("launch", "config", "models"):
-        for directory in sorted({path.parent for path in (HERE / folder).rglob("*") if path.is_file()}):
-            inside = sorted(
-                str(path.relative_to(HERE))
-                for path in directory.iterdir()
-                if path.is_file() and path.suffix != ".pyc"
-            )
+        found = [path for path in (HERE / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"]
+        for directory in sorted({path.parent for path in found}):
+            inside = sorted(str(path.relative_to(HERE)) for path in found if path.parent == directory)
             files.append((f"share/{NAME}/{directory.relative_to(HERE)}", inside))
     return files
 

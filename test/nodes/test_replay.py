@@ -61,8 +61,12 @@ class Commands:
 
     def kill(self) -> None:
         for process in self._running:
-            process.kill()
-            process.communicate()
+            process.terminate()  # a killed one would leave its shared memory
+            try:
+                process.communicate(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
 
 
 @pytest.fixture
