@@ -32,11 +32,8 @@ SIDE = 256  # of the square on which they are shifted
 SCALES = np.geomspace(0.4, 1.6, 29)  # width of the thermal picture over that of the RGB picture
 BLOCK = 128  # pixels
 STRIDE = 64
-OUTLIERS = (
-    12.0,
-    8.0,
-    8.0,
-)  # pixels from the fit beyond which a block's shift is an error, for each correction
+# For each correction, the pixels from the fit beyond which a block's shift is an error.
+OUTLIERS = (12.0, 8.0, 8.0)
 CLEAR = 8.0  # standard deviations above the rest of the correlation: a peak of many pairs that is one
 CLEAR_OF_ONE = 7.0  # the same for a quarter of one pair
 FEWEST_BLOCKS = 12  # for 8 unknowns

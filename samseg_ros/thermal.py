@@ -23,9 +23,7 @@ STEP = 0.25  # a new range that shares less than this of the old one is taken at
 NARROWEST = 2.0  # kelvin between the percentiles at the least: less would show the sensor's noise
 NARROWEST_8BIT = 16.0  # the same for 8-bit pictures, in grey levels
 WIDEST_SPOT = 7  # pixels
-_LEAST_KELVIN = (
-    150.0  # a float picture with a median above it is in kelvin: no scene is that hot or that cold
-)
+_LEAST_KELVIN = 150.0  # a float picture with a median above it is in kelvin: nothing is that hot in Celsius
 _SPARSE = (slice(None, None, 4), slice(None, None, 4))  # plenty for percentiles
 
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from samseg_ros import images
 from samseg_ros.bags.draft import refuse_existing
 from samseg_ros.bags.image_messages import image_header, image_message
-from samseg_ros.bags.pictures import pictures_in, read_picture, read_thermal_picture
+from samseg_ros.bags.pictures import by_stem, pictures_in, read_picture, read_thermal_picture
 from samseg_ros.bags.read import COMPRESSED_IMAGE, IMAGE, TYPES, Channel
 from samseg_ros.bags.write import channel, new_bag, offered_qos
 from samseg_ros.errors import UserError
@@ -121,15 +121,15 @@ def _cameras(folders: Folders, compressed: bool) -> list[_Camera]:
         raise UserError("--rgbt holds RGB and thermal; give it, or --rgb and --thermal.")
     given: list[tuple[str, list[Path], Callable[[Path], np.ndarray], bool]] = []
     if folders.rgb and folders.thermal:
-        rgb, thermal = _paired(_by_stem(folders.rgb), _by_stem(folders.thermal))
+        rgb, thermal = _paired(_ordered(folders.rgb), _ordered(folders.thermal))
         given.append((folders.rgb_topic, rgb, read_picture, True))
         given.append((folders.thermal_topic, thermal, read_thermal_picture, True))
     if folders.rgbt:
-        both = list(_by_stem(folders.rgbt).values())
+        both = list(_ordered(folders.rgbt).values())
         given.append((folders.rgb_topic, both, partial(_read_both, thermal=False), False))
         given.append((folders.thermal_topic, both, partial(_read_both, thermal=True), False))
     if folders.camera:
-        given.append((folders.camera_topic, list(_by_stem(folders.camera).values()), read_picture, True))
+        given.append((folders.camera_topic, list(_ordered(folders.camera).values()), read_picture, True))
     if not given:
         raise UserError(
             "there is nothing to put in; give --rgb and --thermal, --rgbt, --panorama or --image."
@@ -156,16 +156,11 @@ def _frame_id(topic: str) -> str:
     return namespace or name
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def _ordered(folder: Path) -> dict[str, Path]:
     """The pictures of a folder by their stems, 2 before 10; UserError where two have one."""
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder; give a folder of pictures.")
-    found: dict[str, Path] = {}
-    for path in sorted(pictures_in(folder), key=_natural):
-        if path.stem in found:
-            raise UserError(f"{found[path.stem]} and {path} have one stem; each frame needs its own.")
-        found[path.stem] = path
-    return found
+    return by_stem(sorted(pictures_in(folder), key=_natural))
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -92,13 +92,11 @@ def label_folder(source: Path, out: Path, pipeline: Pipeline, overlay: bool = Fa
 
 
 def by_stem(paths: list[Path]) -> dict[str, Path]:
-    """Pictures by their names less the suffix; UserError where two would get masks of one name."""
+    """Pictures by their names less the suffix, in the order given; UserError where two have one."""
     found: dict[str, Path] = {}
     for path in paths:
         if path.stem in found:
-            raise UserError(
-                f"{found[path.stem].name} and {path.name} would both become {path.stem}.png; rename one."
-            )
+            raise UserError(f"{found[path.stem]} and {path} have one stem, {path.stem}; rename one of them.")
         found[path.stem] = path
     return found
 

@@ -66,7 +66,7 @@ def test_an_unreadable_picture_is_skipped_and_named(pictures, tmp_path, bundle):
     [
         ("nothing -> out", "holds no pictures"),
         ("unreadable -> out", "none of the 1 pictures"),
-        ("twins -> out", "a.jpg and a.png would both become a.png"),
+        ("twins -> out", "a.png have one stem, a; rename one of them"),
         ("in/a.png -> mask.jpg", "is no PNG name"),
         ("unreadable/x.png -> mask.png", "cannot be read as a picture"),
         ("in -> in", "exists already"),
