@@ -103,6 +103,33 @@ WILDPASS8 = _from_table(
     },
 )
 
+# The thirteen classes of the semantic annotations of Stanford 2D-3D-S, in alphabetical order.
+_STANFORD: dict[str, Color] = {
+    "beam": (255, 255, 0),
+    "board": (200, 200, 200),
+    "bookcase": (10, 200, 100),
+    "ceiling": (0, 255, 0),
+    "chair": (255, 0, 0),
+    "clutter": (50, 50, 50),
+    "column": (255, 0, 255),
+    "door": (200, 200, 100),
+    "floor": (0, 0, 255),
+    "sofa": (200, 100, 100),
+    "table": (170, 120, 200),
+    "wall": (0, 255, 255),
+    "window": (100, 100, 255),
+}
+STANFORD13 = _from_table("stanford13", _STANFORD)
+
+# The eight that Structured3D has too, which Trans4PASS+ and its successors score.
+STANFORD8 = _from_table(
+    "stanford8",
+    {
+        name: _STANFORD[name]
+        for name in ("ceiling", "chair", "door", "floor", "sofa", "table", "wall", "window")
+    },
+)
+
 CAMVID11 = _from_table(
     "camvid11",
     {
@@ -166,7 +193,9 @@ FMB14 = _from_table(
     },
 )
 
-_LABEL_SETS = (CITYSCAPES19, STREET11, DENSEPASS13, WILDPASS8, CAMVID11, MFNET9, PST900, FMB14)
+_LABEL_SETS = (
+    CITYSCAPES19, STREET11, DENSEPASS13, WILDPASS8, STANFORD13, STANFORD8, CAMVID11, MFNET9, PST900, FMB14,
+)  # fmt: skip
 
 
 def label_set(name: str) -> LabelSet:

@@ -6,7 +6,7 @@ from samseg_ros.labels import CAMVID11, CITYSCAPES19, STREET11, UNLABELED, Label
 
 SIZES = {
     "cityscapes19": 19, "street11": 11, "densepass13": 13, "wildpass8": 8, "camvid11": 11, "mfnet9": 9,
-    "pst900": 5, "fmb14": 14,
+    "stanford13": 13, "stanford8": 8, "pst900": 5, "fmb14": 14,
 }  # fmt: skip
 
 
@@ -51,6 +51,18 @@ def test_cityscapes_files_read_as_their_train_ids() -> None:
 def test_densepass13_groups_as_published() -> None:
     published = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11, 12, 12, 12, 255, 12, 12]
     np.testing.assert_array_equal(label_map("cityscapes19", label_set("densepass13"))[:19], published)
+
+
+def test_stanford8_leaves_five_of_thirteen_out_as_published() -> None:
+    published = [255, 255, 255, 0, 1, 255, 255, 2, 3, 4, 5, 6, 7]
+    np.testing.assert_array_equal(label_map("stanford13", label_set("stanford8"))[:13], published)
+
+
+def test_wildpass_files_read_as_the_eight_evaluated_classes() -> None:
+    table = label_map("wildpass", label_set("wildpass8"))
+    published = {4: 0, 5: 1, 8: 2, 11: 3, 12: 4, 17: 5, 13: 6, 24: 7}
+    assert {raw: int(table[raw]) for raw in published} == published
+    assert (np.delete(table, list(published)) == UNLABELED).all()
 
 
 def test_riders_count_as_bicycle_in_street11() -> None:

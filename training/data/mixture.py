@@ -47,12 +47,17 @@ class Mixture:
         chosen = int(np.searchsorted(share, random.random(), side="right"))
         chosen = min(chosen, len(self.sets) - 1)
         size = len(self.sets[chosen])
-        return chosen, int(_order(self.seed, chosen, draw // size, size)[draw % size])
+        return chosen, shuffled(draw, size, (self.seed, chosen))
+
+
+def shuffled(draw: int, size: int, seed: tuple[int, ...]) -> int:
+    """Which of `size` things draw number `draw` gets: each once an epoch, in another order each time."""
+    return int(_order(seed, draw // size, size)[draw % size])
 
 
 @lru_cache(maxsize=64)
-def _order(seed: int, chosen: int, epoch: int, size: int) -> np.ndarray:
-    return np.random.default_rng((seed, chosen, epoch, size)).permutation(size)
+def _order(seed: tuple[int, ...], epoch: int, size: int) -> np.ndarray:
+    return np.random.default_rng((*seed, epoch, size)).permutation(size)
 
 
 def class_frequencies(labels: Sequence[np.ndarray], num_classes: int) -> np.ndarray:

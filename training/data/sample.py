@@ -14,6 +14,9 @@ from samseg_ros.labels import UNLABELED
 
 Projection = Literal["pinhole", "equirectangular"]
 
+# In label pictures that code ids in colour, pixels without data: #0D0D0D, as in Stanford 2D-3D-S.
+MISSING = 0x0D0D0D
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -21,12 +24,14 @@ class Sample:
 
     Attributes:
         image: colour picture, any format OpenCV reads.
-        label: single-channel 8-bit picture of raw ids, same size as the image.
-        table: uint8[256], raw id to id of the target label set, 255 where it has no counterpart.
-        raw_ids: raw ids run from 0 to raw_ids - 1; 255 is always allowed and unlabelled.
+        label: picture of raw ids, same size as the image: one channel of 8 bits, unless `coded`.
+        table: uint8[256 or raw_ids], raw id to id of the target label set, 255 where it has no counterpart.
+        raw_ids: raw ids run from 0 to raw_ids - 1; 255 is always allowed and unlabelled, unless `coded`.
         projection: of the picture.
         thermal: single-channel picture of the same view, warmer is brighter, 8 or 16 bits; None where there
             is none.
+        coded: the colours of the label are its ids, as numbers of 24 bits, red the highest byte. #0D0D0D is
+            always allowed and unlabelled, and so is what is black in the image.
     """
 
     image: Path
@@ -35,6 +40,7 @@ class Sample:
     raw_ids: int
     projection: Projection = "pinhole"
     thermal: Path | None = None
+    coded: bool = False
 
 
 def read(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
@@ -46,43 +52,90 @@ def read(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         ValueError: a picture that cannot be decoded, sizes that differ, or a raw id out of range.
     """
-    image = cv2.imread(str(sample.image), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ValueError(f"Cannot decode the picture {sample.image}: replace it, or remove it and its label.")
-    label = read_label(sample)
-    if image.shape[:2] != label.shape:
-        raise ValueError(
-            f"{sample.image} is {image.shape[1]}x{image.shape[0]} but its label {sample.label} is "
-            f"{label.shape[1]}x{label.shape[0]}: they must be the same size."
-        )
-    return image.astype(np.uint8, copy=False), label
+    image = read_image(sample.image)
+    label = _coded_label(sample, image) if sample.coded else _plain_label(sample)
+    _check_size(sample, image, label)
+    return image, label
 
 
 def read_label(sample: Sample) -> np.ndarray:
     """Read only the label, uint8 [h, w] in ids of the target label set.
 
     Raises:
-        ValueError: not a single-channel 8-bit picture, or a raw id out of range.
+        ValueError: not a picture as `Sample` says, or a raw id out of range.
     """
-    raw = cv2.imread(str(sample.label), cv2.IMREAD_UNCHANGED)
-    if raw is None:
-        raise ValueError(
-            f"Cannot decode the label picture {sample.label}: replace it, or remove it and its picture."
-        )
+    if sample.coded:
+        return _coded_label(sample, read_image(sample.image))
+    return _plain_label(sample)
+
+
+def read_image(path: Path) -> np.ndarray:
+    """A picture uint8 [h, w, 3] BGR.
+
+    Raises:
+        ValueError: it cannot be decoded.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ValueError(f"Cannot decode the picture {path}: replace it, or remove it and its label.")
+    return image.astype(np.uint8, copy=False)
+
+
+def _plain_label(sample: Sample) -> np.ndarray:
+    raw = _label_picture(sample.label)
     if raw.ndim != 2 or raw.dtype != np.uint8:
-        channels = 1 if raw.ndim == 2 else raw.shape[2]
         raise ValueError(
-            f"The label picture {sample.label} has {channels} channels of {raw.dtype}: "
+            f"The label picture {sample.label} has {_channels(raw)} channels of {raw.dtype}: "
             "expected one channel of 8-bit ids, not a picture of colours."
         )
     label = np.asarray(raw, dtype=np.uint8)
-    stray = label[(label >= sample.raw_ids) & (label != UNLABELED)]
+    _check_ids(sample, label[label != UNLABELED], str(UNLABELED))
+    return sample.table[label]
+
+
+def _coded_label(sample: Sample, image: np.ndarray) -> np.ndarray:
+    raw = _label_picture(sample.label)
+    if _channels(raw) not in (3, 4) or raw.dtype != np.uint8:
+        raise ValueError(
+            f"The label picture {sample.label} has {_channels(raw)} channels of {raw.dtype}: "
+            "expected a colour picture of 8 bits a channel, whose colours are ids."
+        )
+    _check_size(sample, image, raw)
+    blue, green, red = (raw[..., channel].astype(np.int32) for channel in range(3))
+    ids = (red << 16) | (green << 8) | blue
+    known = (ids != MISSING) & image.any(axis=2)
+    _check_ids(sample, ids[known], f"#{MISSING:06X}")
+    label = np.full(ids.shape, UNLABELED, np.uint8)
+    label[known] = sample.table[ids[known]]
+    return label
+
+
+def _label_picture(path: Path) -> np.ndarray:
+    raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if raw is None:
+        raise ValueError(f"Cannot decode the label picture {path}: replace it, or remove it and its picture.")
+    return raw
+
+
+def _channels(picture: np.ndarray) -> int:
+    return 1 if picture.ndim == 2 else picture.shape[2]
+
+
+def _check_size(sample: Sample, image: np.ndarray, label: np.ndarray) -> None:
+    if image.shape[:2] != label.shape[:2]:
+        raise ValueError(
+            f"{sample.image} is {image.shape[1]}x{image.shape[0]} but its label {sample.label} is "
+            f"{label.shape[1]}x{label.shape[0]}: they must be the same size."
+        )
+
+
+def _check_ids(sample: Sample, labelled: np.ndarray, void: str) -> None:
+    stray = labelled[labelled >= sample.raw_ids]
     if stray.size:
         raise ValueError(
             f"The label picture {sample.label} holds id {int(stray[0])}: "
-            f"this layout has ids 0 to {sample.raw_ids - 1} and 255."
+            f"this layout has ids 0 to {sample.raw_ids - 1} and {void}."
         )
-    return sample.table[label]
 
 
 def pictures(folder: Path, layout: str) -> list[Path]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from samseg_ros.labels import LabelSet
-from training.data import camvid, cityscapes, kitti, world
+from training.data import camvid, cityscapes, kitti, stanford2d3d, world
 from training.data.sample import Sample
 from training.supervised.settings import Source
 
@@ -24,6 +24,9 @@ def samples(source: Source, root: Path, target: LabelSet) -> tuple[Sample, ...]:
         found = cityscapes.samples(folder, source.split, target)
     elif source.kind == "kitti":
         found = kitti.samples(folder, target)
+    elif source.kind == "stanford2d3d":
+        # Its panoramas are the target of adaptation; what has labels to train on is its pinhole pictures.
+        found = stanford2d3d.samples(folder, source.split, target, "pinhole")
     else:
         found = world.samples(folder, target)
     kept = tuple(found[source.skip :][: source.limit])

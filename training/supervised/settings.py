@@ -22,13 +22,13 @@ class Source(Strict):
     Attributes:
         kind: whose layout the folder has.
         path: folder, relative to `data_root` unless absolute.
-        split: of the sets that have splits (camvid, cityscapes).
+        split: of the sets that have splits (camvid, cityscapes, stanford2d3d).
         weight: share of training pictures drawn from it, relative to the other sets.
         limit: use only the first so many samples.
         skip: leave out the first so many samples, to hold them back for validation.
     """
 
-    kind: Literal["camvid", "cityscapes", "kitti", "world"]
+    kind: Literal["camvid", "cityscapes", "kitti", "stanford2d3d", "world"]
     path: Path
     split: str = "train"
     weight: float = Field(default=1.0, gt=0)
