@@ -117,15 +117,21 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 
 def _fields_at(model: type[BaseModel], where: Sequence[int | str]) -> set[str]:
     """The keys that the model nested at `where` accepts."""
-    here: type[BaseModel] = model
+    here = [model]
     for key in where:
-        if isinstance(key, str) and key in here.model_fields:
-            nested = _model_in(here.model_fields[key].annotation)
-            here = nested if nested is not None else here
-    return set(here.model_fields)
+        field = next((one.model_fields[key] for one in here if key in one.model_fields), None)
+        if field is not None:
+            here = _models_in(field.annotation) or here
+        else:  # the tag of one of several models, such as its `kind`, or an index
+            here = [one for one in here if _has_tag(one, key)] or here
+    return {name for one in here for name in one.model_fields}
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models_in(part)]
+
+
+def _has_tag(model: type[BaseModel], tag: int | str) -> bool:
+    return any(tag in get_args(field.annotation) for field in model.model_fields.values())
