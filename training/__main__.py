@@ -6,6 +6,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
+
+COMMANDS = {
+    "world": "draw a procedural street: pictures, labels, thermal",
+    "supervised": "train a network on labelled pictures",
+    "masks": "find the instance masks that goodsam trains with, once",
+    "goodsam": "adapt a student to panoramas without labels",
+    "study": "run a whole table of experiments",
+    "export": "turn a finished run into a model bundle",
+}
 
 
 def parser(command: str | None) -> argparse.ArgumentParser:
@@ -13,25 +23,39 @@ def parser(command: str | None) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     top.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    world = commands.add_parser("world", help="draw a procedural street: pictures, labels, thermal")
-    supervised = commands.add_parser("supervised", help="train a network on labelled pictures")
-    export = commands.add_parser("export", help="turn a finished run into a model bundle")
-    if command == "world":
-        from training.world import command as world_command
-
-        world_command.add_arguments(world)
-        world.set_defaults(run=world_command.run)
-    elif command == "supervised":
-        from training.supervised import command as supervised_command
-
-        supervised_command.add_arguments(supervised)
-        supervised.set_defaults(run=supervised_command.run)
-    elif command == "export":
-        from training.export import command as export_command
-
-        export_command.add_arguments(export)
-        export.set_defaults(run=export_command.run)
+    for name, what in COMMANDS.items():
+        one = commands.add_parser(name, help=what)
+        if name == command:
+            module = _module(name)
+            module.add_arguments(one)
+            one.set_defaults(run=module.run)
     return top
+
+
+def _module(command: str) -> Any:
+    if command == "world":
+        from training.world import command as world
+
+        return world
+    if command == "supervised":
+        from training.supervised import command as supervised
+
+        return supervised
+    if command == "masks":
+        from training.goodsam import masks_command as masks
+
+        return masks
+    if command == "goodsam":
+        from training.goodsam import command as goodsam
+
+        return goodsam
+    if command == "study":
+        from training.study import command as study
+
+        return study
+    from training.export import command as export
+
+    return export
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

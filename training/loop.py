@@ -53,6 +53,7 @@ def fit(
     schedule: Schedule,
     seed: int,
     images_per_step: int,
+    rates: Mapping[str, float] | None = None,
 ) -> Report:
     """Train `network` in place, from the run folder's checkpoint if it has one.
 
@@ -67,11 +68,12 @@ def fit(
         seed: randomness inside the network is a function of it, of the step and of the process, so that a
             resumed run continues as if it had not stopped.
         images_per_step: over all processes, for the display.
+        rates: beginning of a parameter's name → its learning rate, relative to the schedule's; 1 for others.
 
     Returns:
         The last report, with "steps" and "seconds".
     """
-    optimiser = torch.optim.AdamW(_groups(network, settings.weight_decay), lr=schedule.lr)
+    optimiser = torch.optim.AdamW(_groups(network, settings.weight_decay, rates or {}), lr=schedule.lr)
     average = Average(network, settings.average) if settings.average is not None else None
     step, seconds, report = _resume(run, network, optimiser, average, fabric)
     trained, optimiser = fabric.setup(_prepared(network, fabric, settings), optimiser)
@@ -91,7 +93,7 @@ def fit(
     before = time.monotonic()
     while done < 1.0:
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(schedule, done)
+            group["lr"] = learning_rate(schedule, done) * group.get("rate", 1.0)
         torch.manual_seed((seed * 1_000_003 + step) * 4099 + fabric.global_rank)
         trained.train()
         losses = loss(trained, next(source))
@@ -121,15 +123,15 @@ def fit(
         if fabric.is_global_zero:
             rate = pace.steps_per_second * images_per_step
             bar.set_postfix(
-                loss=f"{shown:.3f}",
-                lr=f"{optimiser.param_groups[0]['lr']:.1e}",
+                **{name: f"{float(value.detach()):.3f}" for name, value in losses.items()},
+                lr=f"{learning_rate(schedule, done):.1e}",
                 miou=report.get("miou"),
                 images_per_s=f"{rate:.1f}",
                 done=f"{done:.0%}",
                 minutes_left=round(seconds / done * (1.0 - done) / 60.0),
             )
             bar.update(1)
-            _log(board, step, losses, optimiser.param_groups[0]["lr"], report)
+            _log(board, step, losses, learning_rate(schedule, done), report)
             if last or step % settings.save_every == 0:
                 checkpoint.save(
                     run / checkpoint.NAME,
@@ -165,13 +167,15 @@ class _Pace:
         return progress(self.schedule, step, self.last[1] + max(ahead, 0.0))
 
 
-def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters with and without weight decay: biases and normalisation have none."""
-    trainable = [p for p in network.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in trainable if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+def _groups(network: nn.Module, weight_decay: float, rates: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Parameters by weight decay, which biases and normalisation have none of, and by their relative rate."""
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            rate = next((value for start, value in rates.items() if name.startswith(start)), 1.0)
+            decay = weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((decay, rate), []).append(parameter)
+    return [{"params": found, "weight_decay": decay, "rate": rate} for (decay, rate), found in groups.items()]
 
 
 def _prepared(network: nn.Module, fabric: lightning_fabric.Fabric, settings: Loop) -> nn.Module:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from samseg_ros.labels import LabelSet, label_set
-from training import checkpoint, config, provenance
+from training import checkpoint, config, provenance, run_folder
 from training.data.composition import Composer
 from training.data.memory import Memory
 from training.data.mixture import Mixture, class_frequencies
@@ -31,7 +30,6 @@ from training.supervised.evaluate import Predictor, evaluate
 from training.supervised.sets import samples
 from training.supervised.settings import Settings
 
-CONFIG, RESULTS = "config.yaml", "results.json"
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
@@ -59,7 +57,7 @@ def train(settings: Settings) -> dict[str, Any]:
         start_from(network, settings.init, labels, settings.channels)
     if fabric.is_global_zero:
         run.mkdir(parents=True, exist_ok=True)
-        config.write(run / CONFIG, settings)
+        config.write(run / run_folder.CONFIG, settings)
     fabric.barrier()
 
     memory = Memory(settings.tallest, int(settings.memory_gb * 2**30), with_thermal=settings.with_thermal)
@@ -92,7 +90,7 @@ def train(settings: Settings) -> dict[str, Any]:
         predictor = Predictor(network.eval(), settings.size, padding(settings))
         for name, part in held_out.items():
             sheet.write(run / f"{name}.jpg", predictor, part, memory, labels)
-        (run / RESULTS).write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        run_folder.write_results(run, results)
     return results
 
 
@@ -117,8 +115,8 @@ def start_from(network: nn.Module, run: Path, labels: LabelSet, channels: int = 
     Raises:
         ValueError: a run of another label set or network.
     """
-    if (run / CONFIG).is_file():
-        theirs = config.read(run / CONFIG, Settings).label_set
+    if (run / run_folder.CONFIG).is_file():
+        theirs = config.read(run / run_folder.CONFIG, Settings).label_set
         if theirs != labels.name:
             raise ValueError(
                 f"init {run} was trained on {theirs}, not {labels.name}: choose a run of the same label set."
@@ -137,10 +135,9 @@ def learned_from(settings: Settings, sets: tuple[tuple[Sample, ...], ...]) -> li
         {"kind": one.kind, "path": one.path.name, "images": len(part), "weight": one.weight}
         for one, part in zip(settings.data, sets, strict=True)
     ]
-    if settings.init is None or not (settings.init / RESULTS).is_file():
+    if settings.init is None or not run_folder.finished(settings.init):
         return own
-    before = json.loads((settings.init / RESULTS).read_text(encoding="utf-8"))
-    return [*before["data"], *own]
+    return [*run_folder.results(settings.init)["data"], *own]
 
 
 def class_weights(settings: Settings, mixture: Mixture, memory: Memory, num_classes: int) -> Tensor | None:

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scores on labelled panoramas: the student on whole ones, the assistant on sliding windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from samseg_ros.labels import LabelSet
+from samseg_ros.metrics import Confusion
+from training.goodsam.network import STRIDE, window_logits
+from training.goodsam.panorama import Panorama, read
+from training.goodsam.settings import Settings
+from training.goodsam.windows import crops, stitch
+from training.networks import normalise
+from training.supervised.evaluate import Predictor
+
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+def student(network: nn.Module, settings: Settings) -> Predict:
+    """Whole panoramas, uint8 [h, w, 3] BGR to labels uint8 [h, w]; the network is in evaluation mode."""
+    return Predictor(network, settings.size, settings.wrap)
+
+
+def assistant(network: nn.Module, settings: Settings) -> Predict:
+    """Sliding windows, stitched: uint8 [h, w, 3] BGR to labels uint8 [h, w]; in evaluation mode."""
+    grid = settings.grid
+
+    @torch.no_grad()
+    def predict(image: np.ndarray) -> np.ndarray:
+        device = next(network.parameters()).device
+        seen = crops(normalise(torch.from_numpy(image)[None].to(device)), grid)
+        logits = window_logits(network, seen, settings.windows.magnify)
+        whole = functional.interpolate(
+            stitch(logits, grid.scaled(STRIDE)), size=grid.size, mode="bilinear", align_corners=False
+        )
+        return whole[0].argmax(0).to(torch.uint8).cpu().numpy()
+
+    return predict
+
+
+def score(
+    predict: Predict,
+    panoramas: Sequence[Panorama],
+    settings: Settings,
+    labels: LabelSet,
+    classes: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Scores on labelled panoramas: "miou", "iou" a class, "pixel_accuracy" and "images".
+
+    "miou" is the mean over `classes` as far as they occur; None takes all that occur or were predicted.
+    """
+    confusion = Confusion(len(labels))
+    for panorama in panoramas:
+        seen = read(panorama, settings.size, settings.vertical_fov, truth=True)
+        assert seen.label is not None
+        confusion.update(predict(seen.image), seen.label)
+    report = {**confusion.report(labels), "images": len(panoramas)}
+    if classes is not None:
+        found = [report["iou"][name] for name in classes if report["iou"][name] is not None]
+        report["miou"] = float(np.mean(found)) if found else None
+    return report
