@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from samseg_ros.labels import LabelSet
+from training.export.trained import Trained
 
 # What each data set's licence says, and whether weights trained on it may be used commercially.
 LICENCES: dict[str, tuple[str, bool]] = {
@@ -14,6 +15,10 @@ LICENCES: dict[str, tuple[str, bool]] = {
     "cityscapes": ("Cityscapes, its own terms: non-commercial", False),
     "kitti": ("KITTI semantics, CC BY-NC-SA 3.0", False),
     "world": ("the procedural street of this project, Apache-2.0", True),
+    "densepass": ("DensePASS, research use", False),
+    "wildpass": ("WildPASS, research use", False),
+    "stanford2d3d": ("Stanford 2D-3D-S, its own terms: non-commercial", False),
+    "pictures": ("panoramas of several owners, whose licences are theirs", False),
 }
 
 PICTURES = {
@@ -22,33 +27,17 @@ PICTURES = {
     "rgbt": "registered pairs of RGB and thermal pictures",
 }
 
-RGBT = [
-    "The plain baseline of fusion: thermal, scaled to 8 bits by percentiles, is a fourth input channel of",
-    "the network. A missing stream is zero there, and was missing often in training, so that either stream",
-    "alone will do. Scores named `_rgb_only` and `_thermal_only` are those without the other; sets that have",
-    "no thermal are scored from RGB alone.",
-    "",
-]
 
-
-def write(
-    *,
-    name: str,
-    task: str,
-    size: tuple[int, int],
-    labels: LabelSet,
-    training: Mapping[str, Any],
-    scores: Mapping[str, Mapping[str, Any]],
-    agreement: float,
-) -> str:
+def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: float) -> str:
     """Markdown.
 
     Args:
-        training: "network", "start", "data" (a list of kind, path, images), "steps", "minutes", "date",
-            "commit".
-        scores: validation set to miou, iou a class, pixel_accuracy, images.
+        trained: the run; it tells "network", "start", "data" (a list of kind, path, images), "steps",
+            "minutes", "date", "commit".
+        size: (height, width) of the exported network.
         agreement: share of pixels on which graph and network agree, 0..1.
     """
+    labels, training, task = trained.labels, trained.told, trained.task
     picture = PICTURES[task]
     kinds = sorted({one["kind"] for one in training["data"]})
     free = all(LICENCES[kind][1] for kind in kinds)
@@ -64,7 +53,7 @@ def write(
         f"{len(labels)} classes: {', '.join(labels.names)}.",
         f"Network: SegFormer-{training['network']} at {size[1]}x{size[0]}, trained from {training['start']}.",
         "",
-        *(RGBT if task == "rgbt" else []),
+        *(line for paragraph in trained.method for line in (paragraph, "")),
         "## Licence",
         "",
         use,
@@ -74,6 +63,7 @@ def write(
         # A run and the one that it started from may share sets.
         *dict.fromkeys(
             f"- {one['path']}: {one['images']} pictures of {LICENCES[one['kind']][0]}"
+            f"{'' if one.get('labels', True) else '; none of their labels'}"
             for one in training["data"]
         ),
         "",
@@ -82,7 +72,7 @@ def write(
         "",
         "## Scores",
         "",
-        *_scores(scores, labels),
+        *_scores(trained.scores, labels),
         "",
         "## Limits",
         "",

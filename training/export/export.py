@@ -3,25 +3,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
+import yaml
 
 from samseg_ros import bundle
-from samseg_ros.labels import LabelSet, label_set
-from training import checkpoint, config
 from training.data import thermal
 from training.data.sample import pictures as pictures_in
 from training.export import card, verify
 from training.export.graph import Deployed, to_onnx
 from training.export.segformer import DeployedSegformer
+from training.export.trained import Picture, Trained, spread
 from training.modalities import presences
-from training.supervised.sets import samples
-from training.supervised.settings import Settings
-from training.supervised.train import CONFIG, RESULTS, build, padding
+from training.run_folder import CONFIG, RESULTS, finished, results
 
 
 def export(
@@ -33,15 +29,15 @@ def export(
     pictures: Path | None = None,
     half_weights: bool = True,
 ) -> tuple[bundle.Bundle, float]:
-    """Export a supervised run.
+    """Export a supervised run, or the student of a GoodSAM run.
 
     Args:
         run: its folder, with config.yaml, checkpoint.pt and results.json.
         out: folder of the bundle.
         name: of the bundle.
-        size: (height, width) of the network, multiples of 32; None is the size the run validated at.
+        size: (height, width) of the network, multiples of 32; None is the run's own.
         pictures: folder of pictures to compare graph and network on, or for an RGB-T run of folders rgb/ and
-            thermal/; None takes the run's first validation set.
+            thermal/; None takes some of the run's own.
         half_weights: store weights as float16.
 
     Returns:
@@ -50,78 +46,65 @@ def export(
     Raises:
         FileNotFoundError, ValueError: not a finished run, nothing to verify on, or too little agreement.
     """
-    settings = config.read(run / CONFIG, Settings)
-    if not (run / RESULTS).is_file():
-        raise FileNotFoundError(f"{run} has no {RESULTS}: let the run finish, then export it.")
-    results = json.loads((run / RESULTS).read_text(encoding="utf-8"))
-    size = size or settings.size
+    trained = read(run, own_pictures=pictures is None)
+    size = size or trained.size
     if any(side < 32 or side % 32 for side in size):
-        raise ValueError(f"Size {size[0]}x{size[1]} is not possible: give multiples of 32.")
-    labels = label_set(settings.label_set)
-    deployed = restore(run, settings, labels)
-    graph = to_onnx(deployed, size, half_weights, settings.channels)
-    shown = verification(settings, labels, size, pictures)
-    cases = tuple(presences(settings.with_thermal).values())
-    agreement = verify.require(graph, deployed, shown, cases)
-    training = told(settings, results)
+        raise ValueError(f"Size {size[0]}x{size[1]} is not possible: give multiples of 32 with --size.")
+    deployed = Deployed(DeployedSegformer(trained.network), trained.pad).eval()
+    graph = to_onnx(deployed, size, half_weights, trained.channels)
+    shown = trained.pictures if pictures is None else _in_folder(pictures, trained.channels == 4)
+    seen = [_picture(*one, size, trained.channels) for one in shown]
+    cases = tuple(presences(trained.channels == 4).values())
+    agreement = verify.require(graph, deployed, seen, cases)
     written = bundle.write(
         out,
         graph=graph,
         name=name,
-        task=settings.task,
-        projection=settings.projection,
+        task=trained.task,
+        projection=trained.projection,
         size=size,
-        labels=labels,
-        training=training,
-        scores=results["validation"],
-        card=card.write(
-            name=name,
-            task=settings.task,
-            size=size,
-            labels=labels,
-            training=training,
-            scores=results["validation"],
-            agreement=agreement,
-        ),
+        labels=trained.labels,
+        training=trained.told,
+        scores=dict(trained.scores),
+        card=card.write(name=name, trained=trained, size=size, agreement=agreement),
     )
     return written, agreement
 
 
-def restore(run: Path, settings: Settings, labels: LabelSet) -> Deployed:
-    """The trained network of a run, ready to export."""
-    own = settings.network.model_copy(update={"weights": None})
-    network = build(settings.model_copy(update={"network": own}), len(labels))
-    network.load_state_dict(checkpoint.weights(run))
-    return Deployed(DeployedSegformer(network.eval()), padding(settings)).eval()
+def read(run: Path, *, own_pictures: bool) -> Trained:
+    """A finished run, whichever command made it.
 
-
-def verification(
-    settings: Settings, labels: LabelSet, size: tuple[int, int], pictures: Path | None, count: int = 6
-) -> list[np.ndarray]:
-    """Up to `count` pictures, evenly spaced in the folder or the validation set, as the network takes them.
-
-    Returns:
-        uint8 [*size, 3] BGR, or [*size, 4] with thermal for an RGB-T run.
+    Raises:
+        FileNotFoundError, ValueError: no run folder, one that is not finished, or pictures that are gone.
     """
-    paths: list[tuple[Path, Path | None]]
-    if pictures is None:
-        try:
-            found = samples(settings.validation[0], settings.data_root, labels)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f"The run's validation set is not there to verify on ({error}): give --pictures FOLDER."
-            ) from error
-        paths = [(one.image, one.thermal) for one in found]
-    elif settings.with_thermal:
-        found_in = pictures_in(pictures / "rgb", "pictures to verify the exported graph on, beside thermal/")
-        paths = [(one, pictures / "thermal" / f"{one.stem}.png") for one in found_in]
+    if not (run / CONFIG).is_file():
+        raise FileNotFoundError(f"{run} has no {CONFIG}: give the folder of a run.")
+    if not finished(run):
+        raise FileNotFoundError(f"{run} has no {RESULTS}: let the run finish, then export it.")
+    # Only one of the two has a teacher assistant. Its module brings much along that the other does without.
+    if "assistant" in yaml.safe_load((run / CONFIG).read_text(encoding="utf-8")):
+        from training.export import goodsam_run as kind
     else:
-        paths = [(one, None) for one in pictures_in(pictures, "pictures to verify the exported graph on")]
-    chosen = np.unique(np.linspace(0, len(paths) - 1, count).round().astype(int))
-    return [_picture(*paths[int(index)], size, settings.channels) for index in chosen]
+        from training.export import supervised_run as kind  # type: ignore[no-redef]
+    try:
+        return kind.read(run, results(run), pictures=own_pictures)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"The run's pictures are not there to verify on ({error}): give --pictures FOLDER."
+        ) from error
+
+
+def _in_folder(folder: Path, with_thermal: bool) -> tuple[Picture, ...]:
+    if not with_thermal:
+        return spread(
+            [(one, None) for one in pictures_in(folder, "pictures to verify the exported graph on")]
+        )
+    found = pictures_in(folder / "rgb", "pictures to verify the exported graph on, beside thermal/")
+    return spread([(one, folder / "thermal" / f"{one.stem}.png") for one in found])
 
 
 def _picture(image: Path, warmth: Path | None, size: tuple[int, int], channels: int) -> np.ndarray:
+    """As the network takes it: uint8 [*size, 3] BGR, or [*size, 4] with thermal."""
     colours = cv2.imread(str(image), cv2.IMREAD_COLOR)
     if colours is None:
         raise ValueError(
@@ -133,20 +116,3 @@ def _picture(image: Path, warmth: Path | None, size: tuple[int, int], channels: 
         other = cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY) if warmth is None else thermal.read(warmth)
         shrunk.append(cv2.resize(other, size[::-1], interpolation=cv2.INTER_AREA))
     return np.ascontiguousarray(np.dstack(shrunk), dtype=np.uint8)
-
-
-def told(settings: Settings, results: dict[str, Any]) -> dict[str, Any]:
-    """How the network was trained, for the bundle: no folder of the machine it was trained on."""
-    private = {"out", "init", "data_root", "data", "validation", "network"}
-    weights = settings.network.weights
-    network = settings.network.model_dump(mode="json", exclude={"weights"})
-    return {
-        "network": settings.network.variant,
-        "start": "random weights" if weights is None else f"the weights {weights.name}",
-        "data": results["data"],
-        "steps": results["steps"],
-        "minutes": round(results["seconds"] / 60.0, 1),
-        "date": results["date"],
-        "commit": results["commit"],
-        "config": {**settings.model_dump(mode="json", exclude=private), "network": network},
-    }
