@@ -8,6 +8,10 @@ from setuptools import find_packages, setup
 
 NAME = "samseg_ros"
 HERE = Path(__file__).resolve().parent
+# What makes graphs fit for TensorRT, and the reference that its labels are compared with.
+GRAPHS = ["onnx>=1.15", "onnxruntime>=1.17"]
+TENSORRT_RTX = ["tensorrt-rtx-cu13-libs>=1.4", "tensorrt-rtx-cu13-bindings>=1.4"]
+WHERE_RTX_IS = "sys_platform == 'linux' and platform_machine == 'x86_64' and python_version < '3.14'"
 PACKAGE = ET.parse(HERE / "package.xml").getroot()
 
 
@@ -49,7 +53,9 @@ setup(
         "ros": ["ros-jazzy-rclpy[fastrtps]", "ros-jazzy-common-interfaces"],
         "openvino": ["openvino>=2024.0"],
         "onnx": ["onnxruntime>=1.17"],
-        "tensorrt": ["tensorrt>=8.6", "cuda-python"],
+        "onnx-gpu": ["onnxruntime-gpu>=1.17", "onnx>=1.15"],
+        "tensorrt": ["tensorrt>=8.6", "cuda-python>=12", *GRAPHS],
+        "tensorrt-rtx": [*TENSORRT_RTX, "cuda-python>=13", *GRAPHS],
         "demo": ["openvino>=2024.0", "embreex"],
         "train": [
             "torch>=2.2",
@@ -64,7 +70,16 @@ setup(
             "tensorboard",
             "torchvision>=0.17",
         ],
-        "test": ["pytest<9", "hypothesis", "ruff", "mypy", "types-PyYAML", "types-tqdm"],
+        "test": [
+            "pytest<9",
+            "hypothesis",
+            "ruff",
+            "mypy",
+            "types-PyYAML",
+            "types-tqdm",
+            # It builds plans without a GPU.
+            *(f"{package}; {WHERE_RTX_IS}" for package in (*TENSORRT_RTX, "cuda-bindings>=13")),
+        ],
     },
     entry_points={
         "console_scripts": [

@@ -80,7 +80,7 @@ CASES = {"samseg_ros": PANORAMA, "as_installed": PANORAMA, "naive": PANORAMA, "r
 class NoEngine:
     """The same answer at once, whatever the question."""
 
-    runtime, version, device, precision = "none", "", "none", "none"
+    runtime, version, device, precision, fallback = "none", "", "none", "none", ""
 
     def __init__(self, rig: Rig) -> None:
         self._prediction = Prediction(rig.answer(), np.full(rig.network, 255, np.uint8))

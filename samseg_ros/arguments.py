@@ -23,6 +23,14 @@ def vertical_fov(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """From 0 to 1."""
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"'{text}' must be a number from 0 to 1")
+    return value
+
+
 def count(text: str) -> int:
     """A whole number of at least 1."""
     if not text.isdecimal() or int(text) < 1:

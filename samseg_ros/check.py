@@ -8,11 +8,12 @@ import platform
 import re
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, distributions, version
+from importlib.metadata import PackageNotFoundError, distributions, packages_distributions, version
 from importlib.util import find_spec
 from typing import Any
 
 from samseg_ros import __version__, bundle, engine, share, transport
+from samseg_ros.engine.runtimes import nvidia_gpu
 
 # What each optional ROS package adds; all of them come with a ROS installation, none with the wheels.
 OPTIONAL = {
@@ -92,7 +93,10 @@ def text(findings: dict[str, Any]) -> str:
     ]
     for name, entry in findings["runtimes"].items():
         found = f"{entry['version']} on {', '.join(entry['devices'])}" if entry["devices"] else ""
-        lines.append(_line(bool(entry["devices"]), name, entry["error"] or found or "not installed"))
+        useless = engine.RUNTIMES[name].gpu and not nvidia_gpu()
+        why_not = "for NVIDIA GPUs; there is none here" if useless else "not installed"
+        mark = None if useless else bool(entry["devices"])
+        lines.append(_line(mark, name, entry["error"] or found or why_not))
     for name, there in findings["packages"].items():
         lines.append(_line(there or None, name, "installed" if there else f"not installed; {OPTIONAL[name]}"))
     for name, entry in findings["bundles"].items():
@@ -165,8 +169,10 @@ def _profile() -> dict[str, Any]:
 
 
 def _runtime(name: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {"version": _version(name), "devices": [], "error": None}
-    if find_spec(name) is None:
+    module = engine.RUNTIMES[name].module
+    names = packages_distributions().get(module, [module])  # such as onnxruntime-gpu
+    entry: dict[str, Any] = {"version": _version(*names), "devices": [], "error": None}
+    if find_spec(module) is None:
         return entry
     try:
         entry["devices"] = _devices(name)
@@ -180,10 +186,16 @@ def _devices(runtime: str) -> list[str]:
         import openvino
 
         return list(openvino.Core().available_devices)
-    import onnxruntime
+    if engine.RUNTIMES[runtime].gpu:
+        if runtime not in engine.available():
+            return []
+        from samseg_ros.engine import cuda, tensorrt
 
-    # The bundle's engine uses ONNX Runtime on the CPU alone.
-    return ["CPU"] if "CPUExecutionProvider" in onnxruntime.get_available_providers() else []
+        tensorrt.module(runtime)
+        return [f"GPU:{gpu.index} ({gpu.name})" for gpu in cuda.gpus()]
+    from samseg_ros.engine import onnxruntime
+
+    return [device for device in onnxruntime.devices() if device == "CPU" or nvidia_gpu()]
 
 
 def _bundle(name: str) -> dict[str, Any]:
@@ -213,9 +225,10 @@ def _install(findings: dict[str, Any]) -> list[str]:
     advice = []
     if findings["ros"]["rclpy"] is None and find_spec("rclpy") is None:
         advice.append("ROS 2: source an installation, or pip install 'samseg_ros[ros]'.")
-    for name, entry in findings["runtimes"].items():
-        if entry["version"] is None and find_spec(name) is None:
-            advice.append(f"{name}: pip install 'samseg_ros[{engine.RUNTIMES[name]}]'.")
+    for name in findings["runtimes"]:
+        runtime = engine.RUNTIMES[name]
+        if find_spec(runtime.module) is None and (nvidia_gpu() or not runtime.gpu):
+            advice.append(f"{name}: pip install 'samseg_ros[{runtime.extra}]'.")
     missing = [name for name, there in findings["packages"].items() if not there and name not in _SENSIBLE]
     if missing:
         distro = findings["ros"]["distro"] or "<distro>"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import signal
 import sys
@@ -26,6 +27,8 @@ DEFAULT_BUNDLE = "street_b0_panorama"
 def main(words: Sequence[str] | None = None) -> int:
     """Run ``samseg`` with these words (sys.argv's by default); returns the exit status."""
     options = _parser().parse_args(words)
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("samseg_ros").setLevel(logging.INFO)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         return options.run(options)
@@ -168,6 +171,22 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _engine(options: argparse.Namespace) -> int:
+    from samseg_ros import prepare
+
+    report = prepare.prepare(
+        options.bundle,
+        device=options.device,
+        runtime=options.runtime,
+        precision=options.precision,
+        min_agreement=options.min_agreement,
+        calibration=options.calibration,
+        thermal=options.thermal,
+    )
+    print(json.dumps(report) if options.json else prepare.summary(report))
+    return 0
+
+
 def _demo(options: argparse.Namespace) -> int:
     from samseg_ros.demo.run import DemoOptions, demo
 
@@ -298,6 +317,31 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="print JSON")
     _add_engine(command)
     command.set_defaults(run=_evaluate)
+
+    command = commands.add_parser(
+        "engine",
+        help="build a bundle's engine ahead of time, and compare it with the reference",
+        description="Makes a bundle ready on the best runtime of this machine, as a node does at its start. "
+        "What TensorRT builds is compared with the reference, kept in ~/.cache/samseg_ros, and loaded from "
+        "there the next time.",
+    )
+    command.add_argument("bundle", metavar="BUNDLE", help="a bundle's folder or name")
+    command.add_argument("--device", default="auto", help="CPU, GPU, GPU:1, DLA, … (auto)")
+    command.add_argument("--runtime", default="auto", help="inference runtime (auto)")
+    command.add_argument("--precision", default="auto", help="auto, fp32, fp16, bf16, int8 (auto)")
+    command.add_argument(
+        "--min-agreement",
+        type=arguments.share,
+        default=0.99,
+        metavar="X",
+        help="share of confident pixels that must get the reference's labels (0.99)",
+    )
+    command.add_argument(
+        "--calibration", type=Path, metavar="DIR", help="pictures to measure the ranges for int8 on"
+    )
+    command.add_argument("--thermal", type=Path, metavar="DIR", help="with them, of RGB-T bundles")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    command.set_defaults(run=_engine)
 
     command = commands.add_parser(
         "demo",

@@ -28,12 +28,15 @@ def write_red_bundle(
 
     graph = helper.make_graph(
         [
-            helper.make_node("Split", ["image"], ["blue3", "green3", "red3"], axis=2, num_outputs=3),
+            # TensorRT takes uint8 into casts, and out of them, and nowhere else.
+            helper.make_node("Cast", ["image"], ["levels"], to=TensorProto.INT32),
+            helper.make_node("Split", ["levels"], ["blue3", "green3", "red3"], axis=2, num_outputs=3),
             helper.make_node("Squeeze", ["red3", "last"], ["red"]),
-            helper.make_node("Squeeze", ["blue3", "last"], ["confidence"]),
-            helper.make_node("Cast", ["red"], ["level"], to=TensorProto.INT32),
-            helper.make_node("Greater", ["level", "half"], ["is_person"]),
-            helper.make_node("Where", ["is_person", "person", "road"], ["labels"]),
+            helper.make_node("Squeeze", ["blue3", "last"], ["blue"]),
+            helper.make_node("Greater", ["red", "half"], ["is_person"]),
+            helper.make_node("Where", ["is_person", "person", "road"], ["ids"]),
+            helper.make_node("Cast", ["ids"], ["labels"], to=TensorProto.UINT8),
+            helper.make_node("Cast", ["blue"], ["confidence"], to=TensorProto.UINT8),
         ],
         "red",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, [*size, 3])],
@@ -41,8 +44,8 @@ def write_red_bundle(
         [
             numpy_helper.from_array(np.array([2], np.int64), "last"),
             numpy_helper.from_array(np.array(128, np.int32), "half"),
-            numpy_helper.from_array(np.array(8, np.uint8), "person"),
-            numpy_helper.from_array(np.array(0, np.uint8), "road"),
+            numpy_helper.from_array(np.array(8, np.int32), "person"),
+            numpy_helper.from_array(np.array(0, np.int32), "road"),
         ],
     )
     return _written(directory, graph, "red", task, size)
@@ -62,14 +65,15 @@ def write_hot_bundle(directory: Path, size: tuple[int, int] = (32, 64)) -> bundl
 
     graph = helper.make_graph(
         [
-            helper.make_node("Split", ["image"], ["blue3", "green3", "red3"], axis=2, num_outputs=3),
-            helper.make_node("Squeeze", ["red3", "last"], ["red"]),
-            helper.make_node("Cast", ["red"], ["redness"], to=TensorProto.INT32),
+            helper.make_node("Cast", ["image"], ["levels"], to=TensorProto.INT32),
+            helper.make_node("Split", ["levels"], ["blue3", "green3", "red3"], axis=2, num_outputs=3),
+            helper.make_node("Squeeze", ["red3", "last"], ["redness"]),
             helper.make_node("Cast", ["thermal"], ["warmth"], to=TensorProto.INT32),
             helper.make_node("Greater", ["redness", "half"], ["is_red"]),
             helper.make_node("Greater", ["warmth", "half"], ["is_hot"]),
             helper.make_node("Where", ["is_red", "car", "road"], ["seen"]),
-            helper.make_node("Where", ["is_hot", "person", "seen"], ["labels"]),
+            helper.make_node("Where", ["is_hot", "person", "seen"], ["ids"]),
+            helper.make_node("Cast", ["ids"], ["labels"], to=TensorProto.UINT8),
             helper.make_node("Mul", ["present", "worth"], ["worths"]),
             helper.make_node("ReduceSum", ["worths"], ["trust"], keepdims=0),
             helper.make_node("Expand", ["trust", "size"], ["trusted"]),
@@ -85,9 +89,9 @@ def write_hot_bundle(directory: Path, size: tuple[int, int] = (32, 64)) -> bundl
         [
             numpy_helper.from_array(np.array([2], np.int64), "last"),
             numpy_helper.from_array(np.array(128, np.int32), "half"),
-            numpy_helper.from_array(np.array(8, np.uint8), "person"),
-            numpy_helper.from_array(np.array(9, np.uint8), "car"),
-            numpy_helper.from_array(np.array(0, np.uint8), "road"),
+            numpy_helper.from_array(np.array(8, np.int32), "person"),
+            numpy_helper.from_array(np.array(9, np.int32), "car"),
+            numpy_helper.from_array(np.array(0, np.int32), "road"),
             numpy_helper.from_array(np.array([100, 50], np.float32), "worth"),
             numpy_helper.from_array(np.array(size, np.int64), "size"),
         ],

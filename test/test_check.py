@@ -30,7 +30,8 @@ def test_the_keys_stay_as_they_are(no_ros):
 def test_installed_runtimes_come_with_their_devices(no_ros):
     runtimes = check.check()["runtimes"]
     for name in engine.available():
-        assert runtimes[name]["version"] and "CPU" in runtimes[name]["devices"]
+        kind = "GPU" if engine.RUNTIMES[name].gpu else "CPU"
+        assert runtimes[name]["version"] and any(kind in device for device in runtimes[name]["devices"])
         assert runtimes[name]["error"] is None
 
 

@@ -15,7 +15,7 @@ from samseg_ros.thermal import Scaling, ThermalScale
 class RedEngine:
     """Stands in for a runtime: id 8 where red is above 128, confidence is blue; keeps what it was given."""
 
-    runtime, version, device, precision = "red", "0", "CPU", "exact"
+    runtime, version, device, precision, fallback = "red", "0", "CPU", "exact", ""
 
     def infer(self, **inputs: np.ndarray) -> Prediction:
         self.seen = inputs["image"].copy()

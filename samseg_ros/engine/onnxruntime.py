@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime: runs everywhere, and is the reference that other runtimes are compared with."""
+"""ONNX Runtime: runs everywhere, and is the reference that other runtimes are compared with.
+
+Its packages for GPUs (onnxruntime-gpu) run here too, through CUDA or, on request, through TensorRT, of which
+nothing is kept from one start to the next.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +13,62 @@ import onnxruntime as ort
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine.engine import EngineError, Prediction, check_inputs
 
+PROVIDERS = {
+    "CPU": "CPUExecutionProvider",
+    "GPU": "CUDAExecutionProvider",
+    "TENSORRT": "TensorrtExecutionProvider",
+}
+
+
+def devices() -> list[str]:
+    """The devices that this package of ONNX Runtime was built for, whether or not they are there."""
+    built_for = ort.get_available_providers()
+    return [device for device, provider in PROVIDERS.items() if provider in built_for]
+
 
 class ONNXRuntimeEngine:
     runtime = "onnxruntime"
-    precision = "fp32"
 
-    def __init__(self, bundle: Bundle, device: str = "CPU", threads: int = 0) -> None:
-        """`threads` of 0 leaves the number to ONNX Runtime. EngineError where it cannot run the graph."""
-        if device != "CPU":
-            raise EngineError(f"ONNX Runtime is used on the CPU alone here; device '{device}' is not.")
+    def __init__(
+        self,
+        bundle: Bundle,
+        device: str = "CPU",
+        threads: int = 0,
+        precision: str = "fp32",
+        graph: bytes | None = None,
+    ) -> None:
+        """`device` is ``CPU``, ``GPU``, ``GPU:1``, … or ``TENSORRT``; `threads` of 0 leaves the number to
+        ONNX Runtime; `graph` stands in for the bundle's, with the types of that `precision`.
+
+        EngineError where it cannot run.
+        """
+        kind, _, number = device.partition(":")
+        if kind not in PROVIDERS or (number and not number.isdecimal()):
+            raise EngineError(f"device '{device}' is unknown to ONNX Runtime; choose {', '.join(PROVIDERS)}.")
+        if kind not in devices():
+            raise EngineError(
+                f"this package of ONNX Runtime cannot use device '{device}'; pip install onnxruntime-gpu."
+            )
         self._bundle = bundle
-        self.version = ort.__version__
-        self.device = device
+        self.version, self.device, self.precision, self.fallback = ort.__version__, device, precision, ""
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # warnings about graph clean-ups say nothing to a user
+        providers: list[tuple[str, dict[str, str]]] = [(PROVIDERS["CPU"], {})]
+        if kind != "CPU":
+            providers.insert(0, (PROVIDERS["GPU"], {"device_id": number or "0", "use_tf32": "0"}))
+        if kind == "TENSORRT":
+            providers.insert(0, (PROVIDERS[kind], {"device_id": number or "0"}))
         try:
-            self._session = ort.InferenceSession(bundle.graph, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(graph or bundle.graph, options, providers=providers)
         except Exception as error:  # the runtime's own exception types share no public base
             raise EngineError(
                 f"ONNX Runtime cannot load bundle '{bundle.name}': {str(error).strip().splitlines()[-1]}"
             ) from error
+        if PROVIDERS[kind] not in self._session.get_providers():  # it goes on without, and only warns
+            raise EngineError(
+                f"ONNX Runtime cannot use device '{device}': it finds no GPU or not all of CUDA."
+            )
 
     def infer(self, **inputs: np.ndarray) -> Prediction:
         check_inputs(self._bundle, inputs)

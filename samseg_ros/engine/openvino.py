@@ -14,23 +14,35 @@ from samseg_ros.engine.engine import EngineError, Prediction, check_inputs
 ov.Type.u8.to_dtype()
 ov.Type(np.dtype(np.uint8))
 
+_HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+
 
 class OpenVINOEngine:
     runtime = "openvino"
+    fallback = ""
 
-    def __init__(self, bundle: Bundle, device: str = "CPU", threads: int = 0) -> None:
-        """`threads` of 0 leaves the number to OpenVINO. EngineError where the device cannot run the graph."""
+    def __init__(
+        self, bundle: Bundle, device: str = "CPU", threads: int = 0, precision: str = "auto"
+    ) -> None:
+        """`threads` of 0 leaves the number to OpenVINO, `precision` auto takes what is fast on the device.
+
+        EngineError where the device cannot run the graph.
+        """
+        if precision not in ("auto", *_HINTS):
+            raise EngineError(f"OpenVINO is not used in {precision}; choose auto, {', '.join(_HINTS)}.")
         self._bundle = bundle
         self.version = ov.__version__.split("-")[0]
         core = ov.Core()
         settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
         if device == "CPU":
-            # bf16 pays only where the CPU has instructions for it; OpenVINO lists it exactly there.
-            has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-            self.precision = "bf16" if has_bf16 else "fp32"
-            settings["INFERENCE_PRECISION_HINT"] = "bf16" if has_bf16 else "f32"
+            if precision == "auto":
+                # bf16 pays only where the CPU has instructions for it; OpenVINO lists it exactly there.
+                has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+                precision = "bf16" if has_bf16 else "fp32"
             if threads:
                 settings["INFERENCE_NUM_THREADS"] = threads
+        if precision != "auto":
+            settings["INFERENCE_PRECISION_HINT"] = _HINTS[precision]
         try:
             compiled = core.compile_model(core.read_model(bundle.graph), device, settings)
         except RuntimeError as error:
@@ -39,8 +51,8 @@ class OpenVINOEngine:
                 f"{str(error).strip().splitlines()[-1]}"
             ) from error
         self.device = device
-        if device != "CPU":
-            self.precision = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+        used = str(compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name())
+        self.precision = next((name for name, hint in _HINTS.items() if hint == used), used)
         self._request = compiled.create_infer_request()
 
     def infer(self, **inputs: np.ndarray) -> Prediction:

@@ -13,14 +13,15 @@ import numpy as np
 
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine import runtimes
-from samseg_ros.engine.engine import Engine, Prediction
+from samseg_ros.engine.acceptance import MIN_AGREEMENT
+from samseg_ros.engine.engine import Engine, Prediction, Tell, log
 
-LoadEngine = Callable[[Bundle, str, str, int], Engine]
-Key = tuple[str, str, str, int]
+LoadEngine = Callable[[Bundle, str, str, int, str, float, Tell], Engine]
+Key = tuple[str, str, str, int, str, float]
 
 
 class SharedEngines:
-    """The engines in use, one per graph, device, runtime and number of threads; `load` makes new ones.
+    """The engines in use, one per graph and way of running it; `load` makes new ones.
 
     Each lives as long as somebody holds what :meth:`load` returned. May be used from several threads.
     """
@@ -32,20 +33,29 @@ class SharedEngines:
         self._in_use: WeakValueDictionary[Key, _InTurns] = WeakValueDictionary()
 
     def load(
-        self, bundle: Bundle, device: str = "auto", runtime: str = "auto", threads: int = 0
+        self,
+        bundle: Bundle,
+        device: str = "auto",
+        runtime: str = "auto",
+        threads: int = 0,
+        precision: str = "auto",
+        min_agreement: float = MIN_AGREEMENT,
+        tell: Tell = log,
     ) -> SharedEngine:
         """As :func:`samseg_ros.engine.load`, with its errors; loads only what nobody uses yet.
 
         Each user calls it for itself, and so gets an Engine of its own.
         """
-        key = (bundle.sha256, device.upper(), runtime, threads)
+        key = (bundle.sha256, device.upper(), runtime, threads, precision, min_agreement)
         with self._changing:
             loading = self._loading.setdefault(key, threading.Lock())
         # Who wants the same engine waits for it; who wants another one does not.
         with loading:
             engine = self._in_use.get(key)
             if engine is None:
-                engine = self._in_use[key] = _InTurns(self._load(bundle, device, runtime, threads))
+                engine = self._in_use[key] = _InTurns(
+                    self._load(bundle, device, runtime, threads, precision, min_agreement, tell)
+                )
         return SharedEngine(engine)
 
 
@@ -62,6 +72,7 @@ class SharedEngine:
         self.version = engine.engine.version
         self.device = engine.engine.device
         self.precision = engine.engine.precision
+        self.fallback = engine.engine.fallback
         self._prediction: Prediction | None = None
 
     def infer(self, **inputs: np.ndarray) -> Prediction:

@@ -92,6 +92,7 @@ def _values(snapshot: Snapshot) -> Iterable[tuple[str, str]]:
     yield "runtime", f"{engine.runtime} {engine.version}" if engine else ""
     yield "device", engine.device if engine else ""
     yield "precision", engine.precision if engine else ""
+    yield "fallback", engine.fallback if engine else ""
     for source in snapshot.inputs:
         yield "topic", source.topic
         yield "received", str(source.received)

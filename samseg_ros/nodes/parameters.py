@@ -15,7 +15,8 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 
-from samseg_ros.engine import RUNTIMES
+from samseg_ros.engine import PRECISIONS, RUNTIMES
+from samseg_ros.engine.acceptance import MIN_AGREEMENT
 from samseg_ros.pipeline import OUTPUT_SIZES
 
 Settings = Mapping[str, Any]
@@ -109,10 +110,25 @@ def of_every_node(bundle: str) -> tuple[Parameter, ...]:
     return (
         Parameter("bundle", bundle, "Model bundle: its directory, or the name of one that is installed."),
         Parameter(
-            "device", "auto", "Where to infer: auto, or a name that the runtime knows (CPU, GPU, NPU)."
+            "device", "auto", "Where to infer: auto, or a name that the runtime knows (CPU, GPU, DLA, NPU)."
         ),
         Parameter(
             "runtime", "auto", "Inference runtime; auto takes the best installed.", ("auto", *RUNTIMES)
+        ),
+        Parameter(
+            "precision",
+            "auto",
+            "What to compute in; auto takes what is fast on the device. int8 needs `samseg engine` first.",
+            PRECISIONS,
+        ),
+        Parameter(
+            "min_agreement",
+            MIN_AGREEMENT,
+            "Share of confident pixels that must get the reference's labels, on NVIDIA GPUs and with ONNX "
+            "Runtime below fp32; else a more exact precision is taken.",
+            (),
+            0,
+            1,
         ),
         Parameter("threads", 0, "CPU threads of the runtime; 0 leaves it to the runtime.", (), 0, 1024),
         Parameter(

@@ -20,6 +20,8 @@ from samseg_ros import bundle as bundles
 from samseg_ros import engine as engines
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Engine, EngineError
+from samseg_ros.engine.loading import load_while_reporting
+from samseg_ros.engine.shared import LoadEngine
 from samseg_ros.flow.statistics import Statistics
 from samseg_ros.flow.worker import Worker
 from samseg_ros.nodes import diagnostics, messages
@@ -30,8 +32,6 @@ from samseg_ros.nodes.qos import unused_overrides
 
 LONGEST_FRAME = 30.0  # seconds that deactivating waits for the frame in hand
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-
-LoadEngine = Callable[[Bundle, str, str, int], Engine]
 
 
 class Cameras(Protocol):
@@ -159,9 +159,7 @@ class SegmentationNode(LifecycleNode):
         self._outputs = Outputs(self)
         self._outputs.advertise(self._bundle, settings)
         self._report()  # before the engine, which may take its time
-        self._engine = self._load_engine(
-            self._bundle, settings["device"], settings["runtime"], settings["threads"]
-        )
+        self._engine = self._load(self._bundle, settings)
         self._cameras.prepare(self._bundle, self._engine, settings)
         self.destroy_timer(self._reporting)
         self._reporting = self._report_every(settings["diagnostics_period"])
@@ -170,7 +168,34 @@ class SegmentationNode(LifecycleNode):
         self.get_logger().info(
             f"bundle '{self._bundle.name}' on {self._engine.runtime} {self._engine.version}, "
             f"{self._engine.device}, {self._engine.precision}"
+            + (f" ({self._engine.fallback})" if self._engine.fallback else "")
         )
+
+    def _load(self, bundle: Bundle, settings: Settings) -> Engine:
+        before = self._state
+
+        def report(progress: str) -> None:
+            if not rclpy.ok(context=self.context):
+                raise EngineError("the process was told to end.")
+            self._state = progress
+            self._report()
+
+        engine = load_while_reporting(
+            lambda tell: self._load_engine(
+                bundle,
+                settings["device"],
+                settings["runtime"],
+                settings["threads"],
+                settings["precision"],
+                settings["min_agreement"],
+                tell,
+            ),
+            report,
+            settings["diagnostics_period"],
+            self.get_logger().info,
+        )
+        self._state = before
+        return engine
 
     def _activate(self) -> None:
         self._statistics = Statistics()

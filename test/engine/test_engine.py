@@ -30,7 +30,9 @@ def test_every_runtime_gives_the_known_answer(tmp_path: Path, red_bundle: MakeBu
         np.testing.assert_array_equal(confidence, frame[..., 0])
         assert labels.dtype == confidence.dtype == np.uint8
     assert ready.runtime == runtime
-    assert ready.device == "CPU"
+    assert ready.device if engine.RUNTIMES[runtime].gpu else ready.device == "CPU"
+    assert ready.precision
+    assert ready.fallback == ""
 
 
 @runtimes
@@ -63,7 +65,7 @@ def test_a_file_that_is_no_graph_is_one_sentence(tmp_path: Path, runtime: str) -
 
 
 def test_unknown_runtimes_are_refused(tmp_path: Path, red_bundle: MakeBundle) -> None:
-    with pytest.raises(EngineError, match="runtime 'caffe' is unknown; choose auto, openvino or onnxruntime"):
+    with pytest.raises(EngineError, match="runtime 'caffe' is unknown; choose one of: auto, tensorrt, "):
         engine.load(red_bundle(tmp_path / "red"), runtime="caffe")
 
 

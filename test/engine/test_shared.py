@@ -25,7 +25,7 @@ DEADLINE = 60.0
 class Fake:
     """Answers with the brightness of the image, in arrays of its own, and notes whom it served."""
 
-    runtime, version, device, precision = "fake", "1", "CPU", "fp32"
+    runtime, version, device, precision, fallback = "fake", "1", "CPU", "fp32", ""
 
     def __init__(self) -> None:
         self.served: list[int] = []
@@ -90,8 +90,9 @@ def test_what_is_the_same_is_loaded_once(
         engines.load(graph, "GPU"),
         engines.load(graph, "CPU", "onnxruntime"),
         engines.load(graph, "CPU", "auto", 2),
+        engines.load(graph, "CPU", "auto", 0, "fp16"),
     ]
-    assert len(made) == 5
+    assert len(made) == 6
     assert {(user.runtime, user.version, user.device, user.precision) for user in users} == {
         ("fake", "1", "CPU", "fp32")
     }

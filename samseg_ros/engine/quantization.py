@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""int8 by calibration: the ranges of values on a user's pictures, written into the graph as Q/DQ pairs.
+
+TensorRT's own calibrators (implicit quantisation) are gone in 11 and in RTX; explicit pairs are understood by
+all versions from 8.0, and by ONNX Runtime, so that int8 can be tried anywhere.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import version_converter
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from samseg_ros.bundle import Bundle
+from samseg_ros.engine.engine import EngineError
+
+OPSET = 19  # the first whose Q/DQ take fp16, so that fp16 can be around them
+
+
+def quantised(bundle: Bundle, frames: Iterable[dict[str, np.ndarray]]) -> bytes:
+    """The bundle's graph with its convolutions and products of weights in int8, all else in fp32.
+
+    `frames` are inputs as :meth:`samseg_ros.engine.Engine.infer` takes them, the more like those of the robot
+    the better; some tens are enough. Scales are symmetric, those of weights per channel, as TensorRT demands.
+    EngineError where the graph cannot be quantised.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        plain, folded, done = (Path(folder, name) for name in ("plain.onnx", "folded.onnx", "done.onnx"))
+        try:
+            onnx.save(version_converter.convert_version(onnx.load(bundle.graph), OPSET), plain)
+            # Weights must be constants for the quantiser: bundles keep them as fp16 behind a cast.
+            quant_pre_process(plain, folded, skip_symbolic_shape=True)
+            quantize_static(
+                folded,
+                done,
+                _Frames(frames),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "Gemm", "MatMul"],
+                per_channel=True,
+                activation_type=QuantType.QInt8,
+                weight_type=QuantType.QInt8,
+                extra_options={
+                    "ActivationSymmetric": True,
+                    "WeightSymmetric": True,
+                    "AddQDQPairToWeight": True,  # weights as 8.6 wants them: fp32, then Q and DQ
+                    "QuantizeBias": False,  # TensorRT knows no int32 biases
+                    "MatMulConstBOnly": True,  # not those of attention
+                },
+            )
+        except Exception as error:  # these libraries raise whatever they come upon
+            raise EngineError(
+                f"bundle '{bundle.name}' cannot be quantised: {str(error).strip().splitlines()[-1]}"
+            ) from error
+        return done.read_bytes()
+
+
+class _Frames(CalibrationDataReader):
+    def __init__(self, frames: Iterable[dict[str, np.ndarray]]) -> None:
+        self._frames = iter(frames)
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self._frames, None)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from samseg_ros.engine import EngineError
+from samseg_ros.engine.loading import load_while_reporting
+
+
+def test_reports_go_out_while_it_loads_and_the_log_hears_all() -> None:
+    reported, logged, done = [], [], threading.Event()
+
+    def load(tell):
+        tell("building the engine, fp16")
+        assert done.wait(60)
+        return "the engine"
+
+    def report(progress: str) -> None:
+        reported.append(progress)
+        if len(reported) == 3:
+            done.set()
+
+    assert load_while_reporting(load, report, 0.01, logged.append) == "the engine"
+    assert logged == ["building the engine, fp16"]
+    assert "building the engine, fp16, 0 s" in reported
+
+
+def test_its_error_is_raised_here() -> None:
+    def load(tell):
+        raise EngineError("there is no GPU.")
+
+    with pytest.raises(EngineError, match="there is no GPU"):
+        load_while_reporting(load, print, 1.0, print)
+
+
+def test_who_cannot_be_reported_to_need_not_wait() -> None:
+    ended = threading.Event()
+
+    def report(progress: str) -> None:
+        raise RuntimeError("the process is ending")
+
+    with pytest.raises(RuntimeError, match="ending"):
+        load_while_reporting(lambda tell: ended.wait(60), report, 0.01, print)
+    ended.set()
