@@ -85,9 +85,8 @@ def measure(folder: Path, masks: str, rounds: int, overrides: Sequence[str] = ()
     optimiser = torch.optim.AdamW([one for one in model.parameters() if one.requires_grad], lr=1e-5)
 
     def step(panorama: Panorama, find: Find) -> None:
-        image = torch.from_numpy(read(panorama, settings.size, settings.vertical_fov, truth=False).image)[
-            None
-        ]
+        seen = read(panorama, settings.size, settings.vertical_fov, truth=False)
+        image = torch.from_numpy(seen.image)[None]
         batch = Batch(
             images=image,
             changed=image,

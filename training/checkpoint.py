@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import os
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.draft import draft
+
 NAME = "checkpoint.pt"
+# What the restricted unpickler raises on bytes that are no pickle, besides what it raises on purpose.
+UNREADABLE = (
+    pickle.UnpicklingError,
+    struct.error,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ValueError,
+)
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Write `state` (tensors, numbers, strings, and lists and dicts of them) to `path`.
-
-    A kill at any moment leaves the old file or the new one: it is written beside `path` and renamed.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    """Write `state` (tensors, numbers, strings, lists and dicts of them) to `path`, whole or not at all."""
+    with draft(path) as temporary:
         torch.save(dict(state), temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -39,7 +45,7 @@ def load(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"No checkpoint {path}: give the folder of a run that has saved one.")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except UNREADABLE as error:
         raise ValueError(f"{path} is not a readable checkpoint: delete it to start over.") from error
     if not isinstance(state, dict):
         raise ValueError(f"{path} holds no checkpoint of a run: give the folder of a run.")

@@ -11,6 +11,8 @@ from typing import Any, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from training.draft import draft
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -53,7 +55,8 @@ def read(path: Path, model: type[Model], overrides: Sequence[str] = ()) -> Model
 
 def write(path: Path, model: BaseModel) -> None:
     """Write `model` as YAML that `read` reads back."""
-    path.write_text(yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    with draft(path) as temporary:
+        temporary.write_text(yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
 
 
 def override(tree: dict[str, Any], text: str) -> None:

@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tqdm import tqdm
 
 from training import checkpoint
 from training.average import Average
+from training.device import uses_gpu
 from training.procedure import Loop
 from training.schedule import Schedule, learning_rate, progress
 
@@ -25,13 +27,17 @@ Report = dict[str, Any]
 
 
 def launch(settings: Loop) -> lightning_fabric.Fabric:
-    """Fabric for this process, or for all processes of torchrun when it started this one."""
+    """Fabric for this process, or for all processes of torchrun when it started this one.
+
+    Raises:
+        ValueError: a GPU is asked for, and there is none.
+    """
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     world = int(os.environ.get("WORLD_SIZE", "1"))
     fabric = lightning_fabric.Fabric(
-        accelerator=settings.device,
+        accelerator="cuda" if uses_gpu(settings.device) else "cpu",
         strategy="ddp" if world > 1 else "auto",
         devices=local,
         num_nodes=world // local,
@@ -77,7 +83,9 @@ def fit(
     average = Average(network, settings.average) if settings.average is not None else None
     step, seconds, report = _resume(run, network, optimiser, average, fabric)
     trained, optimiser = fabric.setup(_prepared(network, fabric, settings), optimiser)
-    board = _board(run, settings, fabric)
+    pace = _Pace(step, seconds, schedule)
+    source = batches(step, pace.expected)
+    done = progress(schedule, step, seconds)
     bar = tqdm(
         total=schedule.steps,
         initial=step,
@@ -87,59 +95,56 @@ def fit(
         # Its own forecast counts steps only and knows nothing of a budget of minutes.
         bar_format="{n_fmt} steps [{elapsed}{postfix}]",
     )
-    pace = _Pace(step, seconds, schedule)
-    source = batches(step, pace.expected)
-    done = progress(schedule, step, seconds)
-    before = time.monotonic()
-    while done < 1.0:
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate(schedule, done) * group.get("rate", 1.0)
-        torch.manual_seed((seed * 1_000_003 + step) * 4099 + fabric.global_rank)
-        trained.train()
-        losses = loss(trained, next(source))
-        optimiser.zero_grad(set_to_none=True)
-        fabric.backward(losses["loss"])
-        if settings.clip is not None:
-            fabric.clip_gradients(trained, optimiser, max_norm=settings.clip, error_if_nonfinite=False)
-        optimiser.step()
-        if average is not None:
-            average.update(network)
-        step += 1
-        now = time.monotonic()
-        seconds, before = seconds + now - before, now
-        # The first process's clock decides, else processes would stop at different steps.
-        seconds = fabric.broadcast(seconds) if fabric.world_size > 1 else seconds
-        pace.observe(step, seconds)
-        done = progress(schedule, step, seconds)
-        shown = float(losses["loss"].detach())
-        if not math.isfinite(shown):
-            raise ValueError(
-                f"The loss is {shown} at step {step}: lower schedule.lr and start from an earlier run."
-            )
-        last = done >= 1.0
-        if last or step % settings.validate_every == 0:
-            report = _evaluated(network, average, evaluate)
-            before = time.monotonic()
-        if fabric.is_global_zero:
-            rate = pace.steps_per_second * images_per_step
-            bar.set_postfix(
-                **{name: f"{float(value.detach()):.3f}" for name, value in losses.items()},
-                lr=f"{learning_rate(schedule, done):.1e}",
-                miou=report.get("miou"),
-                images_per_s=f"{rate:.1f}",
-                done=f"{done:.0%}",
-                minutes_left=round(seconds / done * (1.0 - done) / 60.0),
-            )
-            bar.update(1)
-            _log(board, step, losses, learning_rate(schedule, done), report)
-            if last or step % settings.save_every == 0:
-                checkpoint.save(
-                    run / checkpoint.NAME,
-                    _state(network, optimiser, average, step=step, seconds=seconds, report=report),
+    # Closed by errors too: what is said of them begins a line, and the events up to them are kept.
+    with bar, _board(run, step, settings, fabric) as board:
+        before = time.monotonic()
+        while done < 1.0:
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(schedule, done) * group.get("rate", 1.0)
+            torch.manual_seed((seed * 1_000_003 + step) * 4099 + fabric.global_rank)
+            trained.train()
+            losses = loss(trained, next(source))
+            optimiser.zero_grad(set_to_none=True)
+            fabric.backward(losses["loss"])
+            if settings.clip is not None:
+                fabric.clip_gradients(trained, optimiser, max_norm=settings.clip, error_if_nonfinite=False)
+            optimiser.step()
+            if average is not None:
+                average.update(network)
+            step += 1
+            now = time.monotonic()
+            seconds, before = seconds + now - before, now
+            # The first process's clock decides, else processes would stop at different steps.
+            seconds = fabric.broadcast(seconds) if fabric.world_size > 1 else seconds
+            pace.observe(step, seconds)
+            done = progress(schedule, step, seconds)
+            shown = float(losses["loss"].detach())
+            if not math.isfinite(shown):
+                raise ValueError(
+                    f"The loss is {shown} at step {step}: lower schedule.lr and start from an earlier run."
                 )
-    bar.close()
-    if board is not None:
-        board.close()
+            last = done >= 1.0
+            validates = last or step % settings.validate_every == 0
+            if validates:
+                report = _evaluated(network, average, evaluate)
+                before = time.monotonic()
+            if fabric.is_global_zero:
+                rate = pace.steps_per_second * images_per_step
+                bar.set_postfix(
+                    **{name: f"{float(value.detach()):.3f}" for name, value in losses.items()},
+                    lr=f"{learning_rate(schedule, done):.1e}",
+                    miou=report.get("miou"),
+                    images_per_s=f"{rate:.1f}",
+                    done=f"{done:.0%}",
+                    minutes_left=round(seconds / done * (1.0 - done) / 60.0),
+                )
+                bar.update(1)
+                _log(board, step, losses, learning_rate(schedule, done), report if validates else {})
+                if last or step % settings.save_every == 0:
+                    checkpoint.save(
+                        run / checkpoint.NAME,
+                        _state(network, optimiser, average, step=step, seconds=seconds, report=report),
+                    )
     if average is not None:
         average.copy_to(network)
     return {**report, "steps": step, "seconds": round(seconds, 1)}
@@ -224,7 +229,13 @@ def _resume(
         raise ValueError(
             f"{path} is of another network: choose another run folder with out=, or delete it."
         ) from error
-    optimiser.load_state_dict(state["optimiser"])
+    try:
+        optimiser.load_state_dict(state["optimiser"])
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is of a run in which other parts of the network learn: choose another run folder with "
+            "out=, or delete it."
+        ) from error
     if average is not None and state["average"] is not None:
         average.load(state["average"], int(state["step"]))
     return int(state["step"]), float(state["seconds"]), dict(state["report"])
@@ -244,12 +255,14 @@ def _evaluated(
         network.train()
 
 
-def _board(run: Path, settings: Loop, fabric: lightning_fabric.Fabric) -> Any:
+def _board(run: Path, step: int, settings: Loop, fabric: lightning_fabric.Fabric) -> Any:
+    """What to log to, or None, as of a `with` statement."""
     if not settings.tensorboard or not fabric.is_global_zero:
-        return None
+        return nullcontext()
     from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(str(run))
+    # What a run logged after the checkpoint that it continues from comes once more.
+    return SummaryWriter(str(run), purge_step=step + 1)
 
 
 def _log(board: Any, step: int, losses: Losses, rate: float, report: Report) -> None:
@@ -258,5 +271,5 @@ def _log(board: Any, step: int, losses: Losses, rate: float, report: Report) -> 
     for name, value in losses.items():
         board.add_scalar(f"train/{name}", float(value.detach()), step)
     board.add_scalar("train/lr", rate, step)
-    if "miou" in report:
+    if report.get("miou") is not None:
         board.add_scalar("validation/miou", report["miou"], step)

@@ -142,7 +142,7 @@ def load_pretrained(network: Segformer, weights: Path) -> int:
 
     Raises:
         FileNotFoundError: neither a .safetensors file nor a folder that holds model.safetensors.
-        ValueError: no tensor of the encoder fits this network.
+        ValueError: it cannot be read, or no tensor of the encoder fits this network.
     """
     path = weights / "model.safetensors" if weights.is_dir() else weights
     if not path.is_file() or path.suffix != ".safetensors":
@@ -171,9 +171,13 @@ def load_pretrained(network: Segformer, weights: Path) -> int:
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    return load_file(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is no readable .safetensors file: download it again.") from error
 
 
 def widen(weights: dict[str, Tensor], channels: int) -> dict[str, Tensor]:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from training.draft import draft
 
 CONFIG, RESULTS = "config.yaml", "results.json"
 
@@ -25,6 +26,5 @@ def results(run: Path) -> dict[str, Any]:
 
 def write_results(run: Path, told: Mapping[str, Any]) -> None:
     """Finish a run with plain JSON values; the file appears whole."""
-    temporary = run / f".{RESULTS}.{os.getpid()}"
-    temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, run / RESULTS)
+    with draft(run / RESULTS) as temporary:
+        temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

@@ -43,9 +43,10 @@ def test_damage_and_absence_are_told_apart(tmp_path: Path) -> None:
     path = tmp_path / checkpoint.NAME
     with pytest.raises(FileNotFoundError, match="No checkpoint"):
         checkpoint.load(path)
-    path.write_bytes(b"\x80torn")
-    with pytest.raises(ValueError, match="not a readable checkpoint"):
-        checkpoint.load(path)
+    for content in (b"\x80torn", b"", b"text", b"\x80\x02junk", b"PK\x03\x04cut short", b"(lp0\n."):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="not a readable checkpoint"):
+            checkpoint.load(path)
     checkpoint.save(path, {"step": 1})
     with pytest.raises(ValueError, match="holds no network"):
         checkpoint.weights(tmp_path)

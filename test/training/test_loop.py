@@ -135,6 +135,37 @@ def test_another_networks_checkpoint_is_refused(tmp_path: Path) -> None:
         run(tmp_path / "run")
 
 
+def test_a_checkpoint_of_a_run_that_learned_other_parts_is_refused(tmp_path: Path) -> None:
+    run(folder(tmp_path / "run"))
+    state = checkpoint.load(tmp_path / "run" / checkpoint.NAME)
+    state["optimiser"]["param_groups"].pop()
+    checkpoint.save(tmp_path / "run" / checkpoint.NAME, state)
+    with pytest.raises(ValueError, match="other parts of the network learn: choose another run folder"):
+        run(tmp_path / "run")
+
+
+def test_event_files_tell_each_step_once_and_scores_where_they_were_taken(tmp_path: Path) -> None:
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    settings = LOOP.model_copy(update={"tensorboard": True, "validate_every": 3})
+    scores = iter([0.2, None, 0.4])
+    told: dict[str, Any] = {"settings": settings, "evaluate": lambda _: {"miou": next(scores)}}
+    where = folder(tmp_path / "run")
+    with pytest.raises(Stop):
+        run(
+            where, batches=stopping(5), **told
+        )  # the fifth step is logged, but its checkpoint is of the fourth
+    run(where, **told)
+    found = events.EventAccumulator(str(where)).Reload()
+    assert [one.step for one in found.Scalars("train/loss")] == [1, 2, 3, 4, 5, 6, 7]
+    assert [one.step for one in found.Scalars("validation/miou")] == [3, 7]
+
+
+def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="finds no GPU here: set loop"):
+        launch(LOOP.model_copy(update={"device": "cuda"}))
+
+
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="The loss is nan at step 1: lower"):
         run(folder(tmp_path / "run"), loss=lambda model, batch: {"loss": model(batch).mean() * float("nan")})

@@ -94,6 +94,9 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     small = segformer("b0", 5, decoder=32)
     with pytest.raises(FileNotFoundError, match=r"give a \.safetensors file or a folder"):
         load_pretrained(small, tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"cut short")
+    with pytest.raises(ValueError, match=r"is no readable \.safetensors file"):
+        load_pretrained(small, tmp_path)
     save_file({"something.else": torch.zeros(3)}, tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match=r"No tensor of .* fits this network"):
         load_pretrained(small, tmp_path)

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import pickle
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from training.checkpoint import UNREADABLE
 from training.foundation.checksum import sha256
 from training.foundation.masks import flatten
 from training.foundation.settings import SamMasks, Variant
@@ -27,17 +26,6 @@ if TYPE_CHECKING:
 
 PATCH, WINDOW = 16, 14  # pixels of a token, tokens of a window of attention: the same in every SAM
 CHANNELS = 256  # of the image embedding, and of the prompts
-# What the restricted unpickler raises on bytes that are no pickle, besides what it raises on purpose.
-UNREADABLE = (
-    pickle.UnpicklingError,
-    struct.error,
-    RuntimeError,
-    EOFError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True)
@@ -105,8 +93,8 @@ def load(variant: Variant, checkpoint: Path) -> Sam:
     """
     if not checkpoint.is_file():
         raise FileNotFoundError(
-            f"No SAM checkpoint {checkpoint}: give the .pth file that Meta publishes for {variant}, "
-            "such as sam_vit_h_4b8939.pth."
+            f"No SAM checkpoint {checkpoint}: give the .pth file of a {variant} SAM; Meta's of vit_h is "
+            "sam_vit_h_4b8939.pth."
         )
     try:
         tensors = torch.load(checkpoint, map_location="cpu", weights_only=True)

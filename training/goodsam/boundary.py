@@ -5,7 +5,9 @@ On the overlap O_i of two windows: B_SAM^i, the outlines of the teacher's masks,
 outlines that mean nothing (windows of a façade, stripes on a road). The assistant's predictions S_i, S_j
 change class in about the right places. B_ref^i keeps of the first what the second confirm, and the student's
 boundary B_S^i is drawn to it by L_bd. These maps and what each is made from are the paper's; how the block
-works inside and the form of L_bd are not known. What was chosen is said with each function.
+works inside and the form of L_bd are not known. What was chosen is said with each function. One thing differs
+from the figure: there O_i itself is shown to SAM, here B_SAM^i is of the masks of W_i, as far as they lie on
+O_i. That spares a run of SAM on every overlap, and the teacher sees more about it.
 
 A boundary is here wherever a 3 × 3 neighbourhood holds two values, so it is two pixels wide, one on either
 side, and `soft_boundary` of a certain prediction is `label_boundary` of its labels. The picture's rim is not

@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import lzma
-import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from training.draft import draft
 from training.foundation.masks import MaskGenerator
 from training.goodsam.panorama import Panorama
 from training.goodsam.teacher import needs_truth, window_masks
@@ -140,23 +140,23 @@ def build(
     truth = needs_truth(generator.identity())
     found = damaged = masks = size = 0
     own = panoramas[rank::ranks]
-    bar = tqdm(own, unit="panorama", position=rank, dynamic_ncols=True)
-    for done, panorama in enumerate(bar, start=1):
-        file = _file(folder, panorama, truth)
-        made = None
-        if file.is_file():
-            try:
-                made = read_masks(file, grid)
-                found += 1
-            except ValueError:
-                damaged += 1
-        if made is None:
-            made = window_masks(panorama, generator, grid, vertical_fov)
-            _write(file, _packed(made))
-        masks += sum(np.count_nonzero(np.bincount(window.ravel())[1:]) for window in made)
-        size += file.stat().st_size
-        average = round(masks / (done * len(grid.windows)))
-        bar.set_postfix(masks_per_window=average, found=found, refresh=False)
+    with tqdm(own, unit="panorama", position=rank, dynamic_ncols=True) as bar:
+        for done, panorama in enumerate(bar, start=1):
+            file = _file(folder, panorama, truth)
+            made = None
+            if file.is_file():
+                try:
+                    made = read_masks(file, grid)
+                    found += 1
+                except ValueError:
+                    damaged += 1
+            if made is None:
+                made = window_masks(panorama, generator, grid, vertical_fov)
+                _write(file, _packed(made))
+            masks += sum(np.count_nonzero(np.bincount(window.ravel())[1:]) for window in made)
+            size += file.stat().st_size
+            average = round(masks / (done * len(grid.windows)))
+            bar.set_postfix(masks_per_window=average, found=found, refresh=False)
     seconds = time.monotonic() - start
     return Made(len(own), found, damaged, len(own) * len(grid.windows), masks, size, seconds)
 
@@ -189,13 +189,8 @@ def _packed(masks: np.ndarray) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """A kill at any moment leaves the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with draft(path) as temporary:
         temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _file(folder: Path, panorama: Panorama, truth: bool) -> Path:
@@ -227,6 +222,8 @@ def _description(identity: Mapping[str, Any], grid: Grid, vertical_fov: float | 
 
 def _claim(folder: Path, description: Mapping[str, Any]) -> None:
     """Make `folder` the place of such masks, or see that it is."""
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file, no folder of masks: set cache= to one that is empty or new.")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / DESCRIPTION
     if path.is_file():
@@ -258,6 +255,9 @@ def _check(folder: Path, description: Mapping[str, Any]) -> dict[str, Any]:
     keys = {**here, **there}
     if "sha256" not in description["masks"]:
         keys = {key: None for key in keys if not key.startswith("masks.sha256")}
+    if there.get("masks.kind") != here["masks.kind"]:
+        # Each kind has parameters of its own.
+        keys = {key: None for key in keys if key == "masks.kind" or not key.startswith("masks.")}
     differ = [
         f"{key} {there.get(key, 'unset')} instead of {here.get(key, 'unset')}"
         for key in keys

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
+from typing import Literal
 
 from training import config
 
@@ -57,12 +58,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _device(choice: str) -> str:
+def _device(choice: Literal["auto", "cpu", "cuda"]) -> str:
     """Each process of torchrun has a GPU of its own."""
     import torch
 
-    if choice == "cpu" or (choice == "auto" and not torch.cuda.is_available()):
+    from training.device import uses_gpu
+
+    if not uses_gpu(choice):
         return "cpu"
-    if not torch.cuda.is_available():
-        raise ValueError("loop.device is cuda, but PyTorch finds no GPU here: set loop.device=auto.")
     return f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"

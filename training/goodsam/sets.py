@@ -16,11 +16,12 @@ def unlabelled(source: Panoramas, root: Path, target: LabelSet) -> list[Panorama
     """Panoramas to adapt to. The renderer's truth goes with those of the world, for its masks.
 
     Raises:
-        FileNotFoundError, ValueError: as the readers of `training.data`, or nothing left after `skip`.
+        FileNotFoundError, ValueError: as the readers of `training.data`; pictures of the world that are no
+            panoramas, or nothing left after `skip`.
     """
     folder = root / source.path
     if source.kind == "world":
-        rendered = [_rendered(sample, folder) for sample in world.samples(folder, target)]
+        rendered = [_rendered(sample, folder) for sample in _drawn(folder, target)]
         return _kept(rendered, source, folder)
     if source.kind == "densepass":
         pictures = densepass.pictures(folder, source.split)
@@ -41,7 +42,7 @@ def labelled(source: Scored, root: Path, target: LabelSet) -> list[Panorama]:
     """
     folder = root / source.path
     if source.kind == "world":
-        found = world.samples(folder, target)
+        found = _drawn(folder, target)
     elif source.kind == "densepass":
         found = densepass.samples(folder, source.split, target)
     elif source.kind == "wildpass":
@@ -52,6 +53,16 @@ def labelled(source: Scored, root: Path, target: LabelSet) -> list[Panorama]:
         raise ValueError(f"The validation set {source.name} is of kind pictures, which has no labels.")
     panoramas = [Panorama(one.image, one, None, _name(one.image, folder)) for one in found]
     return _kept(panoramas, source, folder)
+
+
+def _drawn(folder: Path, target: LabelSet) -> list[Sample]:
+    found = world.samples(folder, target)
+    if found[0].projection != "equirectangular":
+        raise ValueError(
+            f"{folder} holds pictures of a pinhole camera: expected panoramas, as "
+            "`python -m training world --camera erp` draws them."
+        )
+    return found
 
 
 def _rendered(sample: Sample, folder: Path) -> Panorama:

@@ -80,6 +80,12 @@ class Student(Strict):
     init: Path | None = None
     weights: Path | None = None
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Student:
+        if self.init is not None and self.weights is not None:
+            raise ValueError("init and weights both say what to start from: set one of them to null")
+        return self
+
 
 class Fusion(Strict):
     """Cross-task complementary fusion.
@@ -94,9 +100,15 @@ class Fusion(Strict):
     theta: float = Field(default=0.7, ge=0, le=1)
     levels: tuple[float, float] = (0.01, 0.1)
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Fusion:
+        if not 0 <= self.levels[0] <= self.levels[1] <= 1:
+            raise ValueError(f"levels {list(self.levels)} must be two shares from 0 to 1, the smaller first")
+        return self
+
 
 class Boundary(Strict):
-    """Boundary enhancement, in pixels: how near a boundary of the assistant must be, how wide B_ref is."""
+    """Boundary enhancement, in pixels: see `training.goodsam.boundary.refine` and `boundary_loss`."""
 
     radius: int = Field(default=3, ge=0)
     width: int = Field(default=1, ge=0)
@@ -123,6 +135,12 @@ class Weights(Strict):
     boundary: float = Field(default=1.0, ge=0)
     student: float = Field(default=1.0, gt=0)
 
+    @model_validator(mode="after")
+    def _consistent(self) -> Weights:
+        if not (self.adapts_assistant or self.needs_masks or self.whole):
+            raise ValueError("all losses have weight 0: give one of them a larger one")
+        return self
+
     @property
     def adapts_assistant(self) -> bool:
         """Does the assistant learn at all?"""
@@ -133,6 +151,11 @@ class Weights(Strict):
         """Is anything of the teacher used?"""
         windows = self.window + self.masked + self.assistant_window + self.assistant_masked
         return windows + self.boundary > 0
+
+    @property
+    def needs_pairs(self) -> bool:
+        """Is anything compared where windows overlap, or learned by the assistant, which sees such pairs?"""
+        return self.adapts_assistant or self.boundary > 0
 
 
 class Settings(Strict):
@@ -196,6 +219,11 @@ class Settings(Strict):
             raise ValueError(f"validation sets {names} must have different names")
         if min(self.grid.window) < 32:
             raise ValueError(f"windows {list(self.windows.size)} must be at least 32, as SegFormer needs")
+        if self.weights.needs_pairs and not self.grid.pairs:
+            raise ValueError(
+                f"no two windows overlap with windows.stride {list(self.windows.stride)}: lower it, or give "
+                "the losses of the assistant and of the boundary weight 0"
+            )
         for one in self.validation:
             stray = set(one.classes or ()) - set(label_set(self.label_set).names)
             if stray:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from samseg_ros.labels import UNLABELED, LabelSet
+from training.draft import draft
 from training.goodsam.fusion import hard_labels
 from training.goodsam.network import Batch, GoodSAM
 from training.goodsam.panorama import Panorama, Seen, read
@@ -45,10 +46,9 @@ def write(
         # Panoramas without truth leave its place black, so that rows line up.
         shrunk += [np.zeros_like(shrunk[0])] * (6 - len(shrunk))
         columns.append(np.concatenate(shrunk))
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    if not cv2.imwrite(str(part), np.concatenate(columns, axis=1), [cv2.IMWRITE_JPEG_QUALITY, 90]):
-        raise OSError(f"Cannot write {path}: check that its folder exists and the disk has room.")
-    part.replace(path)
+    with draft(path) as part:
+        if not cv2.imwrite(str(part), np.concatenate(columns, axis=1), [cv2.IMWRITE_JPEG_QUALITY, 90]):
+            raise OSError(f"Cannot write {path}: check that its folder exists and the disk has room.")
 
 
 def _maps(model: GoodSAM, seen: Seen, masks: np.ndarray | None) -> list[np.ndarray]:

@@ -27,8 +27,7 @@ from training.goodsam.sets import labelled, unlabelled
 from training.goodsam.settings import Settings
 from training.loop import Losses, fit, launch
 from training.networks import Segformer, segformer
-from training.supervised.settings import Settings as Supervised
-from training.supervised.train import build, start_from
+from training.supervised.train import build, settings_of, start_from
 
 Scoring = tuple[list[Panorama], list[str] | None]  # what to score on, and the classes that count
 
@@ -122,7 +121,7 @@ def load_assistant(settings: Settings, labels: LabelSet) -> Segformer:
         raise FileNotFoundError(
             f"assistant {run} is no run folder: train one with `python -m training supervised`."
         )
-    own = config.read(run / run_folder.CONFIG, Supervised)
+    own = settings_of(run)
     if own.task != "camera":
         raise ValueError(f"assistant {run} was trained for task {own.task}: choose a run of task camera.")
     network = build(

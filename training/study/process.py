@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from training.draft import draft
+
 MEMORY = "memory.json"
 
 
@@ -25,7 +27,8 @@ def command(module: str, words: Sequence[str], lock: int | None = None) -> float
             has lost its study still works.
 
     Returns:
-        The most memory that it had at a time, in GB.
+        The most memory that it had at a time, in GB; not less than this process had when it started it, which
+        Linux counts in.
 
     Raises:
         ValueError: it failed; it has said why on stderr.
@@ -58,9 +61,8 @@ def measured(module: str, words: Sequence[str], run: Path, lock: int) -> None:
     Of a run that was stopped and continued it is that of its last process.
     """
     peak = command(module, words, lock)
-    temporary = run / f".{MEMORY}.{os.getpid()}"
-    temporary.write_text(json.dumps({"peak_memory_gb": round(peak, 2)}) + "\n", encoding="utf-8")
-    os.replace(temporary, run / MEMORY)
+    with draft(run / MEMORY) as temporary:
+        temporary.write_text(json.dumps({"peak_memory_gb": round(peak, 2)}) + "\n", encoding="utf-8")
 
 
 @contextmanager

@@ -109,14 +109,28 @@ def build(settings: Settings, num_classes: int) -> Segformer:
     return network.to(memory_format=torch.channels_last)
 
 
+def settings_of(run: Path) -> Settings:
+    """The settings of a run folder.
+
+    Raises:
+        ValueError: a run of another kind.
+    """
+    try:
+        return config.read(run / run_folder.CONFIG, Settings)
+    except ValueError as error:
+        raise ValueError(
+            f"{run} is no run of `python -m training supervised`: give the folder of one."
+        ) from error
+
+
 def start_from(network: nn.Module, run: Path, labels: LabelSet, channels: int = 3) -> None:
     """Copy the weights of another run; those of an RGB run into a network of 4 channels compute the same.
 
     Raises:
-        ValueError: a run of another label set or network.
+        ValueError: a run of another kind, label set or network.
     """
     if (run / run_folder.CONFIG).is_file():
-        theirs = config.read(run / run_folder.CONFIG, Settings).label_set
+        theirs = settings_of(run).label_set
         if theirs != labels.name:
             raise ValueError(
                 f"init {run} was trained on {theirs}, not {labels.name}: choose a run of the same label set."

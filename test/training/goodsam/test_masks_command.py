@@ -62,9 +62,11 @@ def test_torchrun_shares_it(
     ("override", "words"),
     [
         ("masks.scale=50", "were made with masks.scale 100.0 instead of 50.0: set cache= to another folder"),
-        ("windows.stride=[32, 32]", "windows.stride [32, 16] instead of [32, 32]"),
+        ("windows.stride=[32, 8]", "windows.stride [32, 16] instead of [32, 8]"),
+        ("windows.stride=[32, 32]", "no two windows overlap"),
         ("cache=pictures", "so it is no folder of masks"),
-        ("masks={kind: instances}", "masks.kind felzenszwalb instead of instances"),
+        ("cache=pictures/0.png", "0.png is a file, no folder of masks"),
+        ("masks={kind: instances}", "made with masks.kind felzenszwalb instead of instances: set cache="),
         ("data=[{kind: pictures, path: nowhere}]", "nowhere"),
     ],
 )

@@ -24,6 +24,7 @@ from training.goodsam.train import build_student, load_assistant
 
 HEIGHT, WIDTH = 32, 128
 LABELS = label_set("street11")
+LOSSES = ("consistency", "assistant_window", "assistant_masked", "whole", "window", "masked", "boundary")
 CONFIG = {
     "name": "tiny", "label_set": "street11", "size": [HEIGHT, WIDTH], "wrap": 32,
     "data": [{"kind": "world", "path": "world"}],
@@ -133,6 +134,7 @@ def test_the_students_bundle_gives_the_students_labels(experiment: Path, tmp_pat
     made = bundle.load(tmp_path / "bundle")
     assert made.task == "panorama" and made.size == (64, 128)
     card = (tmp_path / "bundle/card.md").read_text()
+    assert "trained from random weights" in card
     assert "GoodSAM" in card and "world: 4 pictures" in card and "none of their labels" in card
     settings = config.read(out / "config.yaml", Settings).model_copy(update={"size": (64, 128)})
     student = build_student(settings, LABELS)
@@ -163,9 +165,7 @@ def test_the_students_view_is_undone(experiment: Path) -> None:
 
 
 def test_each_loss_trains_whom_it_is_for(experiment: Path) -> None:
-    off = dict.fromkeys(
-        ("consistency", "assistant_window", "assistant_masked", "whole", "window", "masked", "boundary"), 0.0
-    )
+    off = dict.fromkeys(LOSSES, 0.0)
     for name in off:
         made, settings = model(experiment, f"weights={json.dumps({**off, name: 1.0})}", "fusion.theta=0.0")
         torch.manual_seed(2)
@@ -189,7 +189,9 @@ def test_the_assistant_is_never_in_training_mode(experiment: Path) -> None:
     assert all(one.training for one in free.student.modules() if isinstance(one, torch.nn.BatchNorm2d))
 
 
-def test_two_processes_equal_one_with_twice_the_batch(experiment: Path, tmp_path: Path) -> None:
+def test_two_processes_equal_one_with_twice_the_batch(
+    experiment: Path, assistant: Path, tmp_path: Path
+) -> None:
     words = [str(experiment), "seed=3"]
     assert main(["goodsam", *words, f"out={tmp_path / 'one'}"]) == 0
     with socket.socket() as free:
@@ -201,7 +203,8 @@ def test_two_processes_equal_one_with_twice_the_batch(experiment: Path, tmp_path
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     one, two = (checkpoint.load(tmp_path / name / checkpoint.NAME)["network"] for name in ("one", "two"))
-    assert any(not torch.equal(one[name], torch.zeros_like(one[name])) for name in one)
+    start = checkpoint.weights(assistant)
+    assert any(not torch.equal(one[f"assistant.{name}"], start[name]) for name in start)
     for name in one:
         torch.testing.assert_close(one[name], two[name], rtol=2e-4, atol=2e-5)
 
@@ -240,12 +243,23 @@ def test_a_step_with_masks_of_sam(experiment: Path, tmp_path: Path) -> None:
         (["masks={kind: sam, strength: 1, checkpoint: a.pth}"], "unknown key 'masks.sam.strength'"),
         (["validation=[{name: v, kind: pictures, path: world}]"], "which has no labels"),
         (["data.0.skip=9"], "leaves none of the 4 panoramas"),
+        (["data.0.path=pinhole"], "expected panoramas"),
+        (["fusion.levels=[0.5, 0.1]"], "the smaller first"),
+        (["windows.stride=[32, 64]", "windows.wrap=false"], "no two windows overlap"),
+        ([f"weights.{name}=0" for name in LOSSES], "all losses have weight 0"),
+        (["student={init: a, weights: b.safetensors}"], "both say what to start from"),
         (["student.init=nowhere"], "nowhere"),
+        (["assistant=${other}"], "is no run of `python -m training supervised`"),
+        (["student.init=${other}"], "is no run of `python -m training supervised`"),
     ],
 )
 def test_mistakes_end_in_a_sentence(
     overrides: list[str], words: str, experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    other = tmp_path / "goodsam_run"
+    other.mkdir()
+    config.write(other / "config.yaml", config.read(experiment, Settings))
+    overrides = [one.replace("${other}", str(other)) for one in overrides]
     assert main(["goodsam", str(experiment), f"out={tmp_path / 'run'}", *overrides]) == 2
     said = capsys.readouterr().err.strip()
     assert words in said and "\n" not in said

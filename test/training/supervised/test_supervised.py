@@ -192,4 +192,7 @@ def test_an_unfinished_run_is_not_exported(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "config.yaml").write_text("name: begun\n")
     assert main(["export", str(tmp_path), "--out", str(tmp_path / "model")]) == 2
     assert "let the run finish" in capsys.readouterr().err
+    (tmp_path / "results.json").write_text("{}")
+    assert main(["export", str(tmp_path), "--out", str(tmp_path / "model")]) == 2
+    assert "has no checkpoint.pt" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()

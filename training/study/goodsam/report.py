@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from benchmarks import machine
+from training.draft import draft
 from training.study.goodsam import tables
 from training.study.goodsam.rows import CURVE, CURVE_SEED, GOODSAM, PLAIN, TABLE, UNADAPTED, Row
 from training.study.process import MEMORY
@@ -166,6 +166,5 @@ def _read(path: Path) -> Results:
 
 def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with draft(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
