@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ LICENCES: dict[str, tuple[str, bool]] = {
     "stanford2d3d": ("Stanford 2D-3D-S, its own terms: non-commercial", False),
     "pictures": ("panoramas of several owners, whose licences are theirs", False),
 }
+
+WIDTH = 105  # characters of a line
 
 PICTURES = {
     "camera": "pictures of an ordinary camera",
@@ -53,7 +56,7 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
         f"{len(labels)} classes: {', '.join(labels.names)}.",
         f"Network: SegFormer-{training['network']} at {size[1]}x{size[0]}, trained from {training['start']}.",
         "",
-        *(line for paragraph in trained.method for line in (paragraph, "")),
+        *(line for paragraph in trained.method for line in (textwrap.fill(paragraph, WIDTH), "")),
         "## Licence",
         "",
         use,

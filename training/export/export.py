@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from samseg_ros import bundle
+from training import checkpoint
 from training.data import thermal
 from training.data.sample import pictures as pictures_in
 from training.export import card, verify
@@ -81,6 +82,8 @@ def read(run: Path, *, own_pictures: bool) -> Trained:
         raise FileNotFoundError(f"{run} has no {CONFIG}: give the folder of a run.")
     if not finished(run):
         raise FileNotFoundError(f"{run} has no {RESULTS}: let the run finish, then export it.")
+    if not (run / checkpoint.NAME).is_file():
+        raise FileNotFoundError(f"{run} has no {checkpoint.NAME}: give the folder of a run that trained.")
     # Only one of the two has a teacher assistant. Its module brings much along that the other does without.
     if "assistant" in yaml.safe_load((run / CONFIG).read_text(encoding="utf-8")):
         from training.export import goodsam_run as kind

@@ -59,20 +59,30 @@ def read(run: Path, results: dict[str, Any], *, pictures: bool) -> Trained:
 
 def _method(settings: Settings) -> tuple[str, ...]:
     name = "GoodSAM" if settings.fusion.version == 1 else "GoodSAM++"
+    seen = ""
+    if settings.vertical_fov is not None:
+        seen = (
+            f" Panoramas are scored on the {settings.vertical_fov:g} degrees about the horizon that it saw."
+        )
     return (
-        f"Adapted by {name}: the student of a teacher assistant that sees windows of panoramas, and of a\n"
-        "teacher that knows where things end but not what they are. No label of a panorama that it was\n"
+        f"Adapted by {name}: the student of a teacher assistant that sees windows of panoramas, and of a "
+        "teacher that knows where things end but not what they are. No label of a panorama that it was "
         "adapted to was used.",
-        f"The teacher was {TEACHERS[settings.masks.kind]}. Scores named `_assistant` are those of the\n"
-        "assistant on sliding windows.",
+        f"The teacher was {TEACHERS[settings.masks.kind]}. Scores named `_assistant` are those of the "
+        f"assistant on sliding windows.{seen}",
     )
 
 
 def _told(settings: Settings, results: dict[str, Any]) -> dict[str, Any]:
+    start = "random weights"
+    if settings.student.init is not None:
+        start = "one that was trained with labels"
+    elif settings.student.weights is not None:
+        start = f"the weights {settings.student.weights.name}"
     private = {"out", "data_root", "data", "validation", "cache", "assistant", "student", "masks"}
     return {
         "network": settings.student.variant,
-        "start": "a network trained with labels" if settings.student.init else "an encoder's weights",
+        "start": start,
         "data": results["data"],
         "steps": results["steps"],
         "minutes": round(results["seconds"] / 60.0, 1),

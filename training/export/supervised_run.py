@@ -15,9 +15,9 @@ from training.supervised.settings import Settings
 from training.supervised.train import build, padding
 
 RGBT = (
-    "The plain baseline of fusion: thermal, scaled to 8 bits by percentiles, is a fourth input channel of\n"
-    "the network. A missing stream is zero there, and was missing often in training, so that either\n"
-    "stream alone will do. Scores named `_rgb_only` and `_thermal_only` are those without the other; sets\n"
+    "The plain baseline of fusion: thermal, scaled to 8 bits by percentiles, is a fourth input channel of "
+    "the network. A missing stream is zero there, and was missing often in training, so that either "
+    "stream alone will do. Scores named `_rgb_only` and `_thermal_only` are those without the other; sets "
     "that have no thermal are scored from RGB alone.",
 )
 
