@@ -130,14 +130,15 @@ def fit(
                 before = time.monotonic()
             if fabric.is_global_zero:
                 rate = pace.steps_per_second * images_per_step
-                bar.set_postfix(
+                values = {
                     **{name: f"{float(value.detach()):.3f}" for name, value in losses.items()},
-                    lr=f"{learning_rate(schedule, done):.1e}",
-                    miou=report.get("miou"),
-                    images_per_s=f"{rate:.1f}",
-                    done=f"{done:.0%}",
-                    minutes_left=round(seconds / done * (1.0 - done) / 60.0),
-                )
+                    "lr": f"{learning_rate(schedule, done):.1e}",
+                    "miou": report.get("miou"),
+                    "images_per_s": f"{rate:.1f}",
+                    "done": f"{done:.0%}",
+                    "minutes_left": round(seconds / done * (1.0 - done) / 60.0),
+                }
+                bar.set_postfix(values)
                 bar.update(1)
                 _log(board, step, losses, learning_rate(schedule, done), report if validates else {})
                 if last or step % settings.save_every == 0:
