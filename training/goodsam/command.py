@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training import config
+from training import config, summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,15 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train assistant and student, or continue training, and print the scores."""
+    # PyTorch takes seconds to import; the windows are checked with it.
     from training.goodsam.settings import Settings
     from training.goodsam.train import train
 
     settings = config.read(args.config, Settings, args.overrides)
-    results = train(settings)
-    for name, scores in results["validation"].items():
-        known = {key: value for key, value in scores["iou"].items() if value is not None}
-        each = ", ".join(f"{key} {value:.3f}" for key, value in known.items())
-        mean = "unknown" if scores["miou"] is None else f"{scores['miou']:.3f}"
-        print(f"{name}: mIoU {mean} ({each or 'no pixel is labelled'})")
-    print(f"Run folder: {settings.run}")
+    summary.tell(settings.run, train(settings))
     return 0

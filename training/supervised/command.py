@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training import config
+from training import config, summary
 from training.supervised.settings import Settings
 
 
@@ -27,9 +27,5 @@ def run(args: argparse.Namespace) -> int:
     # PyTorch takes seconds to import: a wrong key should not wait for it.
     from training.supervised.train import train
 
-    results = train(settings)
-    for name, scores in results["validation"].items():
-        each = ", ".join(f"{key} {value:.3f}" for key, value in scores["iou"].items() if value is not None)
-        print(f"{name}: mIoU {scores['miou']:.3f}, pixel accuracy {scores['pixel_accuracy']:.3f} ({each})")
-    print(f"Run folder: {settings.run}")
+    summary.tell(settings.run, train(settings))
     return 0
