@@ -63,6 +63,7 @@ setup(
             "lightning-fabric>=2.2",
             "onnx>=1.15",
             "onnxruntime>=1.17",
+            "pillow",
             "pydantic>=2.5",
             "safetensors",
             "scikit-image>=0.22",

@@ -215,6 +215,11 @@ _RAW_IDS: dict[str, dict[int, str]] = {
         20: "traffic sign", 21: "vegetation", 22: "terrain", 23: "sky", 24: "person", 25: "rider", 26: "car",
         27: "truck", 28: "bus", 31: "train", 32: "motorcycle", 33: "bicycle",
     },
+    "synthia": {
+        1: "sky", 2: "building", 3: "road", 4: "sidewalk", 5: "fence", 6: "vegetation", 7: "pole", 8: "car",
+        9: "traffic sign", 10: "person", 11: "bicycle", 12: "motorcycle", 15: "traffic light", 16: "terrain",
+        17: "rider", 18: "truck", 19: "bus", 20: "train", 21: "wall",
+    },
     "wildpass": {
         4: "car", 5: "truck", 8: "bus", 11: "road", 12: "sidewalk", 13: "curb", 17: "person", 24: "crosswalk",
     },
@@ -257,7 +262,8 @@ def label_map(source: str, target: LabelSet) -> np.ndarray:
     """Lookup table uint8 [256] from the raw ids of `source` to the ids of `target`; 255 where there is none.
 
     `source` is a label set's name, or a dataset whose files number classes otherwise: ``camvid`` (SegNet
-    ids), ``cityscapes`` (labelIds; KITTI uses them too), ``wildpass``, ``fmb``. ValueError lists the known.
+    ids), ``cityscapes`` (labelIds; KITTI, GTA5 and ACDC use them too), ``synthia``, ``wildpass``, ``fmb``.
+    ValueError lists the known.
     """
     if source in _RAW_IDS:
         raw = _RAW_IDS[source]

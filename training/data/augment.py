@@ -37,9 +37,15 @@ def resize(image: Picture, label: Picture, size: tuple[int, int]) -> tuple[Pictu
     """Bring a picture and its label to `size` (height, width)."""
     if label.shape == size:
         return image, label
-    shrink = size[0] < label.shape[0]
-    image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
-    return image, cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST)
+    return resize_image(image, size), cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST)
+
+
+def resize_image(image: Picture, size: tuple[int, int]) -> Picture:
+    """Bring a picture without a label to `size` (height, width)."""
+    if image.shape[:2] == size:
+        return image
+    shrink = size[0] < image.shape[0]
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
 
 
 def crop(

@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from samseg_ros.labels import LabelSet, label_map
-from training.data.sample import Sample, existing, pictures
+from training.data import sample
+from training.data.sample import Sample, existing
 
 
 def samples(root: Path, split: str, target: LabelSet) -> list[Sample]:
@@ -16,8 +17,16 @@ def samples(root: Path, split: str, target: LabelSet) -> list[Sample]:
         FileNotFoundError: a folder in another layout, or a picture without a label.
     """
     table = label_map("camvid", target)
-    layout = f"the SegNet layout of CamVid, {split}/ beside {split}annot/"
     return [
         Sample(image, existing(root / f"{split}annot" / f"{image.stem}.png", image), table, raw_ids=12)
-        for image in pictures(root / split, layout)
+        for image in pictures(root, split)
     ]
+
+
+def pictures(root: Path, split: str) -> list[Path]:
+    """The frames of one split, labelled or not.
+
+    Raises:
+        FileNotFoundError: a folder in another layout.
+    """
+    return sample.pictures(root / split, f"the SegNet layout of CamVid, {split}/ beside {split}annot/")

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Hashable
+from threading import Lock
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -12,6 +14,34 @@ from training.data.augment import Picture, resize
 from training.data.sample import Sample, read
 
 Pair = tuple[Picture, Picture]
+Pictures = TypeVar("Pictures", bound=tuple[Picture, ...])
+
+
+class Kept(Generic[Pictures]):
+    """What was once made is kept up to a number of bytes; the rest is made again each time.
+
+    Args:
+        budget: bytes to keep at most.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self._kept: dict[Hashable, Pictures] = {}
+        self._used = 0
+        self._lock = Lock()
+
+    def get(self, key: Hashable, make: Callable[[], Pictures]) -> Pictures:
+        """The pictures called `key`, from memory or from `make`; not to be written to. Any thread may ask."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
+        made = make()
+        size = sum(one.nbytes for one in made)
+        with self._lock:
+            if key not in self._kept and self._used + size <= self.budget:
+                self._kept[key] = made
+                self._used += size
+        return made
 
 
 class Memory:
@@ -27,10 +57,8 @@ class Memory:
         self, tallest: int | None = None, budget: int = 2**31, *, with_thermal: bool = False
     ) -> None:
         self.tallest = tallest
-        self.budget = budget
         self.with_thermal = with_thermal
-        self._kept: dict[tuple[Path, Path], Pair] = {}
-        self._used = 0
+        self._kept: Kept[Pair] = Kept(budget)
 
     def read(self, sample: Sample) -> Pair:
         """image uint8 [h, w, 3] BGR, or [h, w, 4] with thermal, and label uint8 [h, w]; both read-only.
@@ -38,20 +66,15 @@ class Memory:
         Raises:
             ValueError: as `training.data.sample.read`, or a thermal picture of another size than the image.
         """
-        key = (sample.image, sample.label)
-        kept = self._kept.get(key)
-        if kept is not None:
-            return kept
+        return self._kept.get((sample.image, sample.label), lambda: self._read(sample))
+
+    def _read(self, sample: Sample) -> Pair:
         image, label = read(sample)
         if self.with_thermal:
             image = np.dstack([image, _thermal(sample, label.shape)])
         if self.tallest is not None and label.shape[0] > self.tallest:
             width = round(label.shape[1] * self.tallest / label.shape[0])
             image, label = resize(image, label, (self.tallest, width))
-        size = image.nbytes + label.nbytes
-        if self._used + size <= self.budget:
-            self._kept[key] = (image, label)
-            self._used += size
         return image, label
 
 

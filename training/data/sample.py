@@ -9,13 +9,17 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from samseg_ros.labels import UNLABELED
 
 Projection = Literal["pinhole", "equirectangular"]
+Coding = Literal["plain", "colour", "red"]
 
 # In label pictures that code ids in colour, pixels without data: #0D0D0D, as in Stanford 2D-3D-S.
 MISSING = 0x0D0D0D
+# Where a PNG file tells how its pixels are coded, and that they are indices of a palette.
+PNG, COLOUR_TYPE, PALETTE = b"\x89PNG\r\n\x1a\n", 25, 3
 
 
 @dataclass(frozen=True)
@@ -24,14 +28,18 @@ class Sample:
 
     Attributes:
         image: colour picture, any format OpenCV reads.
-        label: picture of raw ids, same size as the image: one channel of 8 bits, unless `coded`.
+        label: picture of raw ids, same size as the image unless `stretched`.
         table: uint8[256 or raw_ids], raw id to id of the target label set, 255 where it has no counterpart.
-        raw_ids: raw ids run from 0 to raw_ids - 1; 255 is always allowed and unlabelled, unless `coded`.
+        raw_ids: raw ids run from 0 to raw_ids - 1; 255 is always allowed and unlabelled, unless the ids are
+            colours.
         projection: of the picture.
         thermal: single-channel picture of the same view, warmer is brighter, 8 or 16 bits; None where there
             is none.
-        coded: the colours of the label are its ids, as numbers of 24 bits, red the highest byte. #0D0D0D is
-            always allowed and unlabelled, and so is what is black in the image.
+        coding: where the label has its ids. "plain": in one channel of 8 bits, or as indices of a palette,
+            whose colours do not matter. "colour": colours are ids, as numbers of 24 bits, red the highest
+            byte; #0D0D0D is always allowed and unlabelled, and so is what is black in the image. "red": in
+            the red channel of 16 bits of a colour picture.
+        stretched: where the label has another size than the image, it is resized to it, nearest neighbours.
     """
 
     image: Path
@@ -40,7 +48,8 @@ class Sample:
     raw_ids: int
     projection: Projection = "pinhole"
     thermal: Path | None = None
-    coded: bool = False
+    coding: Coding = "plain"
+    stretched: bool = False
 
 
 def read(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
@@ -53,20 +62,22 @@ def read(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         ValueError: a picture that cannot be decoded, sizes that differ, or a raw id out of range.
     """
     image = read_image(sample.image)
-    label = _coded_label(sample, image) if sample.coded else _plain_label(sample)
+    label = _coloured_label(sample, image) if sample.coding == "colour" else _numbered_label(sample)
+    if sample.stretched and label.shape != image.shape[:2]:
+        label = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_NEAREST).astype(np.uint8)
     _check_size(sample, image, label)
     return image, label
 
 
 def read_label(sample: Sample) -> np.ndarray:
-    """Read only the label, uint8 [h, w] in ids of the target label set.
+    """Read only the label at its own size, uint8 [h, w] in ids of the target label set.
 
     Raises:
         ValueError: not a picture as `Sample` says, or a raw id out of range.
     """
-    if sample.coded:
-        return _coded_label(sample, read_image(sample.image))
-    return _plain_label(sample)
+    if sample.coding == "colour":
+        return _coloured_label(sample, read_image(sample.image))
+    return _numbered_label(sample)
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -81,19 +92,36 @@ def read_image(path: Path) -> np.ndarray:
     return image.astype(np.uint8, copy=False)
 
 
-def _plain_label(sample: Sample) -> np.ndarray:
-    raw = _label_picture(sample.label)
+def _numbered_label(sample: Sample) -> np.ndarray:
+    raw = _red_channel(sample.label) if sample.coding == "red" else _plain_ids(sample.label)
+    _check_ids(sample, raw[raw != UNLABELED], str(UNLABELED))
+    label: np.ndarray = sample.table[raw]
+    return label
+
+
+def _plain_ids(path: Path) -> np.ndarray:
+    if _is_paletted(path):
+        return _indices(path)
+    raw = _label_picture(path)
     if raw.ndim != 2 or raw.dtype != np.uint8:
         raise ValueError(
-            f"The label picture {sample.label} has {_channels(raw)} channels of {raw.dtype}: "
+            f"The label picture {path} has {_channels(raw)} channels of {raw.dtype}: "
             "expected one channel of 8-bit ids, not a picture of colours."
         )
-    label = np.asarray(raw, dtype=np.uint8)
-    _check_ids(sample, label[label != UNLABELED], str(UNLABELED))
-    return sample.table[label]
+    return np.asarray(raw, dtype=np.uint8)
 
 
-def _coded_label(sample: Sample, image: np.ndarray) -> np.ndarray:
+def _red_channel(path: Path) -> np.ndarray:
+    raw = _label_picture(path)
+    if _channels(raw) not in (3, 4) or raw.dtype != np.uint16:
+        raise ValueError(
+            f"The label picture {path} has {_channels(raw)} channels of {raw.dtype}: "
+            "expected a colour picture of 16 bits a channel, with ids in red."
+        )
+    return np.asarray(raw[..., 2])
+
+
+def _coloured_label(sample: Sample, image: np.ndarray) -> np.ndarray:
     raw = _label_picture(sample.label)
     if _channels(raw) not in (3, 4) or raw.dtype != np.uint8:
         raise ValueError(
@@ -115,6 +143,23 @@ def _label_picture(path: Path) -> np.ndarray:
     if raw is None:
         raise ValueError(f"Cannot decode the label picture {path}: replace it, or remove it and its picture.")
     return raw
+
+
+def _is_paletted(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(COLOUR_TYPE + 1)
+    return head.startswith(PNG) and head[COLOUR_TYPE:] == bytes([PALETTE])
+
+
+def _indices(path: Path) -> np.ndarray:
+    """The indices of a paletted picture, which OpenCV does not give: it turns them into colours."""
+    try:
+        with Image.open(path) as picture:
+            return np.array(picture, dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow tells of broken chunks as of syntax
+        raise ValueError(
+            f"Cannot decode the label picture {path} ({error}): replace it, or remove it and its picture."
+        ) from error
 
 
 def _channels(picture: np.ndarray) -> int:

@@ -55,7 +55,7 @@ def samples(
     for image in pictures(root, split, projection):
         name = f"{image.stem.removesuffix('_rgb')}_semantic.png"
         label = existing(image.parent.parent / "semantic" / name, image)
-        found.append(Sample(image, label, table, len(table), projection, coded=True))
+        found.append(Sample(image, label, table, len(table), projection, coding="colour"))
     return found
 
 

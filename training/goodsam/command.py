@@ -4,20 +4,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from training import config, summary
+from training import config, experiment, summary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("config", type=Path, help="YAML file of the experiment")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="key=value",
-        help="replace a setting, e.g. data_root=/data student.variant=b1",
-    )
+    experiment.add_arguments(parser, "data_root=/data student.variant=b1")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,21 +5,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 from typing import Literal
 
-from training import config
+from training import config, experiment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("config", type=Path, help="YAML file of a GoodSAM experiment")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="key=value",
-        help="replace a setting, e.g. data_root=/data masks.points_per_side=16",
-    )
+    experiment.add_arguments(parser, "data_root=/data masks.points_per_side=16")
 
 
 def run(args: argparse.Namespace) -> int:

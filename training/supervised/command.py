@@ -4,21 +4,14 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from training import config, summary
+from training import config, experiment, summary
 from training.supervised.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("config", type=Path, help="YAML file of the experiment")
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="key=value",
-        help="replace a setting, e.g. data_root=/data schedule.steps=100",
-    )
+    experiment.add_arguments(parser, "data_root=/data schedule.steps=100")
 
 
 def run(args: argparse.Namespace) -> int:

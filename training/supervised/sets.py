@@ -7,6 +7,7 @@ from pathlib import Path
 
 from samseg_ros.labels import LabelSet
 from training.data import camvid, cityscapes, kitti, stanford2d3d, world
+from training.data.portion import portion
 from training.data.sample import Sample
 from training.supervised.settings import Source
 
@@ -29,7 +30,4 @@ def samples(source: Source, root: Path, target: LabelSet) -> tuple[Sample, ...]:
         found = stanford2d3d.samples(folder, source.split, target, "pinhole")
     else:
         found = world.samples(folder, target)
-    kept = tuple(found[source.skip :][: source.limit])
-    if not kept:
-        raise ValueError(f"skip={source.skip} leaves none of the {len(found)} samples in {folder}: lower it.")
-    return kept
+    return portion(found, source.skip, source.limit, folder)

@@ -8,13 +8,12 @@ takes, and leaves a run folder with results.json likewise.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from samseg_ros.labels import label_set
-from training import config, provenance
+from training import config, experiment, provenance
 from training.goodsam.network import GoodSAM
 from training.goodsam.sets import labelled
 from training.goodsam.settings import Settings
@@ -56,8 +55,7 @@ def score(settings: Settings) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training.study.goodsam.unadapted", description=__doc__)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    experiment.add_arguments(parser, "student.variant=b1")
     args = parser.parse_args()
     try:
         score(config.read(args.config, Settings, args.overrides))
