@@ -119,3 +119,18 @@ class FelzenszwalbMasks(Strict):
 MaskSettings = Annotated[
     SamMasks | Sam2Masks | InstanceMasks | FelzenszwalbMasks, Field(discriminator="kind")
 ]
+
+
+class EncoderSettings(Strict):
+    """Segment Anything's image encoder alone, for its embeddings.
+
+    Attributes:
+        variant: image encoder of the checkpoint; "custom" is any other one, read off its tensors.
+        checkpoint: .pth file as Meta publishes it (sam_vit_b_01ec64.pth).
+        redraw: seed; the weights of the checkpoint are thrown away and drawn anew: a control that knows
+            nothing.
+    """
+
+    variant: Variant = "vit_b"
+    checkpoint: Path
+    redraw: int | None = None
