@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network that is deployed: built for a run, or taken out of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from samseg_ros.labels import LabelSet
+from training import checkpoint, config, run_folder
+from training.ssr.daformer import DAFormer, daformer
+from training.ssr.settings import Settings
+
+STUDENT = "student."  # beginning of the names of its weights in a checkpoint
+
+
+def build_student(settings: Settings, labels: LabelSet) -> DAFormer:
+    """The student with the weights that it starts from.
+
+    Raises:
+        FileNotFoundError, ValueError: weights that are not there or do not fit.
+    """
+    wanted = settings.network
+    network = daformer(
+        wanted.variant,
+        len(labels),
+        channels=wanted.channels,
+        drop_path=wanted.drop_path,
+        dropout=wanted.dropout,
+        weights=wanted.weights,
+    ).to(memory_format=torch.channels_last)
+    if wanted.init is not None:
+        _copy(network, wanted.init, labels)
+    return network
+
+
+def student_of(run: Path, labels: LabelSet) -> DAFormer:
+    """The student of a run folder: its plain branch, all that is deployed.
+
+    Raises:
+        FileNotFoundError, ValueError: not a run of SSR, one of another label set, or without a checkpoint.
+    """
+    settings = settings_of(run)
+    own = settings.network.model_copy(update={"weights": None, "init": None})
+    network = build_student(settings.model_copy(update={"network": own}), labels)
+    _copy(network, run, labels)
+    return network
+
+
+def settings_of(run: Path) -> Settings:
+    """The settings of a run folder.
+
+    Raises:
+        FileNotFoundError: it has none.
+        ValueError: a run of another kind.
+    """
+    if not (run / run_folder.CONFIG).is_file():
+        raise FileNotFoundError(f"{run} is no run folder: make one with `python -m training ssr`.")
+    try:
+        return config.read(run / run_folder.CONFIG, Settings)
+    except ValueError as error:
+        raise ValueError(f"{run} is no run of `python -m training ssr`: give the folder of one.") from error
+
+
+def _copy(network: DAFormer, run: Path, labels: LabelSet) -> None:
+    theirs = settings_of(run).label_set
+    if theirs != labels.name:
+        raise ValueError(
+            f"{run} was trained on {theirs}, not {labels.name}: choose a run of the same label set."
+        )
+    found = {
+        name.removeprefix(STUDENT): value
+        for name, value in checkpoint.weights(run).items()
+        if name.startswith(STUDENT)
+    }
+    try:
+        network.load_state_dict(found)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{run} is of another network: choose a run with the same variant and channels of 'network'."
+        ) from error
