@@ -6,11 +6,39 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import yaml
 
 from training.draft import draft
 
 CONFIG, RESULTS = "config.yaml", "results.json"
+
+Method = Literal["supervised", "ssr", "goodsam"]
+# Keys of config.yaml that the runs of one method alone have.
+_METHODS: dict[str, Method] = {"assistant": "goodsam", "source": "ssr", "task": "supervised"}
+
+
+def method(run: Path) -> Method:
+    """The command that trained the network of a run folder, `python -m training METHOD`.
+
+    Raises:
+        FileNotFoundError: no run folder.
+        ValueError: one of no method that trains a network for deployment.
+    """
+    if not (run / CONFIG).is_file():
+        raise FileNotFoundError(f"{run} has no {CONFIG}: give the folder of a run.")
+    try:
+        keys = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{run / CONFIG} is not readable YAML: give the folder of a run.") from error
+    found = [name for key, name in _METHODS.items() if isinstance(keys, dict) and key in keys]
+    if not found:
+        raise ValueError(
+            f"{run} is no run of a segmentation network: give the folder of one that "
+            "`python -m training supervised`, `ssr` or `goodsam` made."
+        )
+    return found[0]
 
 
 def finished(run: Path) -> bool:

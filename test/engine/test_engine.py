@@ -7,14 +7,23 @@ import pytest
 
 from samseg_ros import bundle, engine
 from samseg_ros.engine import EngineError
+from samseg_ros.engine.runtimes import installed, nvidia_gpu
 from samseg_ros.labels import STREET11
 
 MakeBundle = Callable[..., bundle.Bundle]
 
+
+def missing(runtime: str) -> str:
+    """Why a runtime is not available."""
+    if runtime not in installed():
+        return f"{runtime} is not installed"
+    return f"{runtime} needs cuda-python" if nvidia_gpu() else f"no NVIDIA GPU here for {runtime}"
+
+
 runtimes = pytest.mark.parametrize(
     "runtime",
     [
-        pytest.param(name, marks=pytest.mark.skipif(name not in engine.available(), reason=f"no {name} here"))
+        pytest.param(name, marks=pytest.mark.skipif(name not in engine.available(), reason=missing(name)))
         for name in engine.RUNTIMES
     ],
 )

@@ -19,10 +19,17 @@ LICENCES: dict[str, tuple[str, bool]] = {
     "densepass": ("DensePASS, research use", False),
     "wildpass": ("WildPASS, research use", False),
     "stanford2d3d": ("Stanford 2D-3D-S, its own terms: non-commercial", False),
-    "pictures": ("panoramas of several owners, whose licences are theirs", False),
+    "gta5": ("GTA5 (Playing for Data), for research and education", False),
+    "synthia": ("SYNTHIA, CC BY-NC-SA 3.0", False),
+    "acdc": ("ACDC, its own terms: non-commercial", False),
+    "pictures": ("several owners, whose licences are theirs", False),
 }
 
 WIDTH = 105  # characters of a line
+
+DAYLIGHT = (
+    "- Its real pictures are daylight streets of the few places above; it has seen no rain and no snow."
+)
 
 PICTURES = {
     "camera": "pictures of an ordinary camera",
@@ -35,7 +42,7 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
     """Markdown.
 
     Args:
-        trained: the run; it tells "network", "start", "data" (a list of kind, path, images), "steps",
+        trained: the run; it tells "start", "data" (a list of kind, path, images), "steps",
             "minutes", "date", "commit".
         size: (height, width) of the exported network.
         agreement: share of pixels on which graph and network agree, 0..1.
@@ -54,7 +61,7 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
         "",
         f"Semantic segmentation of street scenes in {picture}.",
         f"{len(labels)} classes: {', '.join(labels.names)}.",
-        f"Network: SegFormer-{training['network']} at {size[1]}x{size[0]}, trained from {training['start']}.",
+        f"Network: {trained.architecture} at {size[1]}x{size[0]}, trained from {training['start']}.",
         "",
         *(line for paragraph in trained.method for line in (textwrap.fill(paragraph, WIDTH), "")),
         "## Licence",
@@ -82,7 +89,7 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
         "- A small network, trained briefly on little data: a demonstration and a starting point,",
         "  not a safety function.",
         *(["- All its thermal pictures are drawn; real thermal cameras differ."] if task == "rgbt" else []),
-        "- Its real pictures are daylight streets of the few places above; it has seen no rain and no snow.",
+        *([] if "acdc" in kinds else [DAYLIGHT]),
         *(["- Dusk, night and fog it knows from the procedural street alone."] if "world" in kinds else []),
         "- Thin and rare things (poles, signs, fences, bicycles) are where it errs most; see the table.",
         "- The confidence is the network's own probability and is not calibrated.",

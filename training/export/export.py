@@ -7,7 +7,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import yaml
 
 from samseg_ros import bundle
 from training import checkpoint
@@ -18,7 +17,8 @@ from training.export.graph import Deployed, to_onnx
 from training.export.segformer import DeployedSegformer
 from training.export.trained import Picture, Trained, spread
 from training.modalities import presences
-from training.run_folder import CONFIG, RESULTS, finished, results
+from training.networks import Segformer
+from training.run_folder import RESULTS, finished, method, results
 
 
 def export(
@@ -30,7 +30,7 @@ def export(
     pictures: Path | None = None,
     half_weights: bool = True,
 ) -> tuple[bundle.Bundle, float]:
-    """Export a supervised run, or the student of a GoodSAM run.
+    """Export a supervised run, or the student of an SSR or GoodSAM run.
 
     Args:
         run: its folder, with config.yaml, checkpoint.pt and results.json.
@@ -51,7 +51,10 @@ def export(
     size = size or trained.size
     if any(side < 32 or side % 32 for side in size):
         raise ValueError(f"Size {size[0]}x{size[1]} is not possible: give multiples of 32 with --size.")
-    deployed = Deployed(DeployedSegformer(trained.network), trained.pad).eval()
+    network = trained.network
+    # The exporter itself folds what there is to fold in other networks.
+    deployable = DeployedSegformer(network) if isinstance(network, Segformer) else network
+    deployed = Deployed(deployable, trained.pad).eval()
     graph = to_onnx(deployed, size, half_weights, trained.channels)
     shown = trained.pictures if pictures is None else _in_folder(pictures, trained.channels == 4)
     seen = [_picture(*one, size, trained.channels) for one in shown]
@@ -76,21 +79,26 @@ def read(run: Path, *, own_pictures: bool) -> Trained:
     """A finished run, whichever command made it.
 
     Raises:
-        FileNotFoundError, ValueError: no run folder, one that is not finished, or pictures that are gone.
+        FileNotFoundError, ValueError: no run folder, one of another kind or not finished, or no pictures.
     """
-    if not (run / CONFIG).is_file():
-        raise FileNotFoundError(f"{run} has no {CONFIG}: give the folder of a run.")
+    made_by = method(run)
     if not finished(run):
         raise FileNotFoundError(f"{run} has no {RESULTS}: let the run finish, then export it.")
     if not (run / checkpoint.NAME).is_file():
         raise FileNotFoundError(f"{run} has no {checkpoint.NAME}: give the folder of a run that trained.")
-    # Only one of the two has a teacher assistant. Its module brings much along that the other does without.
-    if "assistant" in yaml.safe_load((run / CONFIG).read_text(encoding="utf-8")):
-        from training.export import goodsam_run as kind
-    else:
-        from training.export import supervised_run as kind  # type: ignore[no-redef]
     try:
-        return kind.read(run, results(run), pictures=own_pictures)
+        # Each module brings much along that the others do without.
+        if made_by == "goodsam":
+            from training.export import goodsam_run
+
+            return goodsam_run.read(run, results(run), pictures=own_pictures)
+        if made_by == "ssr":
+            from training.export import ssr_run
+
+            return ssr_run.read(run, results(run), pictures=own_pictures)
+        from training.export import supervised_run
+
+        return supervised_run.read(run, results(run), pictures=own_pictures)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"The run's pictures are not there to verify on ({error}): give --pictures FOLDER."

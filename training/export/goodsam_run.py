@@ -44,6 +44,7 @@ def read(run: Path, results: dict[str, Any], *, pictures: bool) -> Trained:
     found = unlabelled(settings.data[0], settings.data_root, labels) if pictures else []
     return Trained(
         network=network.eval(),
+        architecture=f"SegFormer-{settings.student.variant}",
         labels=labels,
         task="panorama",
         projection="equirectangular",

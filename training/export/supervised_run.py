@@ -36,6 +36,7 @@ def read(run: Path, results: dict[str, Any], *, pictures: bool) -> Trained:
     found = samples(settings.validation[0], settings.data_root, labels) if pictures else ()
     return Trained(
         network=network.eval(),
+        architecture=f"SegFormer-{settings.network.variant}",
         labels=labels,
         task=settings.task,
         projection=settings.projection,

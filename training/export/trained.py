@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from torch import nn
 
 from samseg_ros.labels import LabelSet
 from training.data.sample import Projection
-from training.networks import Segformer
 
 Picture = tuple[Path, Path | None]  # a colour picture, and the thermal one that goes with it
 
@@ -22,7 +22,7 @@ class Trained:
     """A network and what is to be said of it.
 
     Attributes:
-        network: in evaluation mode.
+        network: in evaluation mode. architecture: its name and size, for people.
         labels: its classes. task: what it is for. projection: of the pictures it takes.
         size: (height, width) to export at, unless another is asked for; multiples of 32.
         pad: columns of wrap-around on each side.
@@ -33,7 +33,8 @@ class Trained:
         method: paragraphs of the card about how it learned.
     """
 
-    network: Segformer
+    network: nn.Module
+    architecture: str
     labels: LabelSet
     task: Literal["camera", "panorama", "rgbt"]
     projection: Projection

@@ -110,8 +110,8 @@ def open_masks(settings: Settings, panoramas: Sequence[Panorama]) -> MaskCache:
     )
 
 
-def load_assistant(settings: Settings, labels: LabelSet) -> Segformer:
-    """F_TA: the network of a supervised run.
+def load_assistant(settings: Settings, labels: LabelSet) -> nn.Module:
+    """F_TA: the network of a supervised run, or the student of an SSR run.
 
     Raises:
         FileNotFoundError, ValueError: no such run, or one of another label set or of panoramas.
@@ -119,7 +119,18 @@ def load_assistant(settings: Settings, labels: LabelSet) -> Segformer:
     run = settings.assistant
     if not (run / run_folder.CONFIG).is_file():
         raise FileNotFoundError(
-            f"assistant {run} is no run folder: train one with `python -m training supervised`."
+            f"assistant {run} is no run folder: train one with `python -m training supervised` or `ssr`."
+        )
+    made_by = run_folder.method(run)
+    if made_by == "ssr":
+        # It brings much along that the other assistants do without.
+        from training.ssr.student import student_of
+
+        return student_of(run, labels)
+    if made_by != "supervised":
+        raise ValueError(
+            f"assistant {run} is a run of `python -m training {made_by}`: choose one of `supervised` or of "
+            "`ssr`."
         )
     own = settings_of(run)
     if own.task != "camera":

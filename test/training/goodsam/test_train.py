@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from ssr_runs import write_ssr_run
 
 from samseg_ros import bundle, engine
 from samseg_ros.labels import label_set
@@ -189,6 +190,37 @@ def test_the_assistant_is_never_in_training_mode(experiment: Path) -> None:
     assert all(one.training for one in free.student.modules() if isinstance(one, torch.nn.BatchNorm2d))
 
 
+def test_the_student_of_an_ssr_run_assists(experiment: Path, tmp_path: Path) -> None:
+    run, out = tmp_path / "ssr", tmp_path / "run"
+    theirs = write_ssr_run(run, tmp_path)
+    made, settings = model(experiment, f"assistant={run}")
+    seen = torch.randn(1, 3, 32, 64)
+    with torch.no_grad():
+        assert torch.equal(made.assistant(seen), theirs.student(seen))
+    made(batch(settings))["loss"].backward()
+    # Nothing that learns is without a gradient, which training in several processes would stop at.
+    assert all(one.grad is not None for one in made.parameters())
+    assert main(["goodsam", str(experiment), f"out={out}", f"assistant={run}"]) == 0
+    results = json.loads((out / "results.json").read_text())
+    assert [one["path"] for one in results["data"]] == ["drawn", "seen", "world"]
+    # It learned, but the statistics of its normalisation stayed as they were.
+    learned, start = checkpoint.weights(out), theirs.student.state_dict()
+    changed = {name for name in start if not torch.equal(learned[f"assistant.{name}"], start[name])}
+    assert any(name.startswith("encoder.") for name in changed)
+    assert "head.classifier.weight" in changed and not any("running" in name for name in changed)
+    assert main(["export", str(out), "--out", str(tmp_path / "bundle")]) == 0
+    assert "several owners, whose licences are theirs; none of" in (tmp_path / "bundle/card.md").read_text()
+
+
+def test_an_ssr_run_of_other_labels_does_not_assist(
+    experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_ssr_run(tmp_path / "ssr", tmp_path, label_set="cityscapes19")
+    words = ["goodsam", str(experiment), f"out={tmp_path / 'run'}", f"assistant={tmp_path / 'ssr'}"]
+    assert main(words) == 2
+    assert "was trained on cityscapes19, not street11" in capsys.readouterr().err
+
+
 def test_two_processes_equal_one_with_twice_the_batch(
     experiment: Path, assistant: Path, tmp_path: Path
 ) -> None:
@@ -249,7 +281,7 @@ def test_a_step_with_masks_of_sam(experiment: Path, tmp_path: Path) -> None:
         ([f"weights.{name}=0" for name in LOSSES], "all losses have weight 0"),
         (["student={init: a, weights: b.safetensors}"], "both say what to start from"),
         (["student.init=nowhere"], "nowhere"),
-        (["assistant=${other}"], "is no run of `python -m training supervised`"),
+        (["assistant=${other}"], "is a run of `python -m training goodsam`: choose one of"),
         (["student.init=${other}"], "is no run of `python -m training supervised`"),
     ],
 )

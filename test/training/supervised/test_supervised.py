@@ -189,7 +189,7 @@ def test_mistakes_end_in_a_sentence(
 def test_an_unfinished_run_is_not_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(tmp_path), "--out", str(tmp_path / "model")]) == 2
     assert "has no config.yaml" in capsys.readouterr().err
-    (tmp_path / "config.yaml").write_text("name: begun\n")
+    (tmp_path / "config.yaml").write_text("task: camera\n")
     assert main(["export", str(tmp_path), "--out", str(tmp_path / "model")]) == 2
     assert "let the run finish" in capsys.readouterr().err
     (tmp_path / "results.json").write_text("{}")
