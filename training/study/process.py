@@ -66,21 +66,22 @@ def measured(module: str, words: Sequence[str], run: Path, lock: int) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[int]:
-    """Of several studies with the same root, one at a time works in a folder; the others wait.
+def alone(place: Path) -> Iterator[int | None]:
+    """Of several studies with the same root, one at a time works on a folder or file.
 
     Yields:
-        The descriptor of the lock, for processes that are started meanwhile.
+        The descriptor of the lock, for processes that are started meanwhile; None where another study has
+        it.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    path = folder.parent / f".{folder.name}.lock"
-    with path.open("w") as lock:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with (place.parent / f".{place.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"{folder.name}: another process works on it, waiting.", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock.fileno()
+            taken = True
+        else:
+            taken = False
+        yield None if taken else lock.fileno()
 
 
 @contextmanager

@@ -17,13 +17,14 @@ from training import config
 from training.__main__ import main
 from training.goodsam.settings import Settings
 from training.study import process
-from training.study.goodsam import report, unadapted
-from training.study.goodsam.report import CONFIGS
+from training.study.goodsam import unadapted
 from training.study.goodsam.rows import ROWS, WORLDS, Row
 from training.study.goodsam.study import row_words
 from training.study.goodsam.study import study as run_study
+from training.study.publish import BEGIN, END
 from training.supervised.settings import Settings as Supervised
 
+CONFIGS = Path(unadapted.__file__).parent
 BY_NAME = {row.name: row for row in ROWS}
 # Student and assistant of each run, by its name and its seed.
 SCORES = {
@@ -152,7 +153,7 @@ def test_masks_are_shared_exactly_where_they_are_the_same() -> None:
 
 
 def test_tables_tell_mean_and_deviation_and_compare_seed_by_seed(tmp_path: Path, made: list[str]) -> None:
-    (tmp_path / "README.md").write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+    (tmp_path / "README.md").write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     study(tmp_path, seeds=[0, 1], only=["unadapted", "plain", "goodsam", "goodsam_masks_1"])
     text = (tmp_path / "README.md").read_text()
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text

@@ -18,6 +18,7 @@ def test_a_process_tells_how_much_memory_it_took(tmp_path: Path, monkeypatch: py
     (tmp_path / "hungry.py").write_text("taken = bytearray(200_000_000)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with process.alone(tmp_path / "run") as lock:
+        assert lock is not None
         process.measured("hungry", [], tmp_path, lock)
     assert 0.2 <= json.loads((tmp_path / "memory.json").read_text())["peak_memory_gb"] < 4
 
@@ -38,6 +39,7 @@ def test_a_process_that_was_interrupted_interrupts_the_study(
 
 def test_a_folder_stays_taken_while_a_process_that_lost_its_study_works_there(tmp_path: Path) -> None:
     with process.alone(tmp_path / "run") as lock:
+        assert lock is not None
         left = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=(lock,))
     with (tmp_path / ".run.lock").open("w") as other:
         with pytest.raises(BlockingIOError):

@@ -7,30 +7,25 @@ is done, one with a checkpoint is continued.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel
 
 from training import config
 from training.goodsam.settings import Settings
-from training.run_folder import CONFIG, finished
-from training.study import process
+from training.study import process, runs
+from training.study.comparison import compare
+from training.study.drawing import drawn
 from training.study.goodsam import report
 from training.study.goodsam.rows import CURVE_SEED, ROWS, TABLE, WORLDS, Row
+from training.study.steps import Step, carry_out
 from training.supervised.settings import Settings as Supervised
 
 ADAPTATION = "goodsam.yaml"
 # Assistant and student before they see panoramas.
 STARTS = ("assistant", "source")
-# Settings that say where and how fast a run is made, not what comes out.
-NO_MATTER = {
-    "out": True, "data_root": True, "cache": True, "assistant": True, "workers": True, "memory_gb": True,
-    "student": {"init"},
-    "loop": {"device", "threads", "compile", "save_every", "validate_every", "tensorboard"},
-}  # fmt: skip
+# Settings that say where a run finds what it starts from.
+PLACES = {"cache": True, "assistant": True, "student": {"init"}}
 
 
 def study(
@@ -60,73 +55,62 @@ def study(
     if not planned:
         raise ValueError(f"Rows of the degradation curve have seed {CURVE_SEED} alone: add it to --seeds.")
     _check(root, planned, configs, overrides)
-    report.write(root, results, readme)  # what cannot be written should not be found out after the first run
-    with process.ends_on_sigterm():
-        for name, told in WORLDS.items():
-            _draw(root / "data" / name, told)
-        masks: set[str] = set()
-        for row, seed in planned:
-            for name in STARTS:
-                _train("supervised", root, name, seed, start_words(root, configs, name, seed, overrides))
-            words = row_words(root, configs, row, seed, overrides)
-            wanted = config.read(Path(words[0]), Settings, words[1:])
-            if not finished(wanted.run) and row.losses and row.masks.cache not in masks:
-                process.command("training", ["masks", *words])
-                masks.add(row.masks.cache)
-            kind = "goodsam" if row.losses is not None else "unadapted"
-            if _train(kind, root, row.name, seed, words):
-                report.write(root, results, readme)
-    report.write(root, results, readme)
+    steps = [drawn(root, name) for name in WORLDS]
+    data = [one.proof for one in steps]
+    masks: set[str] = set()
+    for row, seed in planned:
+        starts = []
+        for name in STARTS:
+            words = ["supervised", *start_words(root, configs, name, seed, overrides)]
+            starts.append(runs.training(_run(root, name, seed), "training", words, data))
+        steps += starts
+        needs = [*data, *(one.proof for one in starts)]
+        steps.append(_row(root, row, seed, row_words(root, configs, row, seed, overrides), needs, masks))
+    carry_out(steps, lambda: report.write(root, results, readme))
 
 
 def start_words(root: Path, configs: Path, name: str, seed: int, overrides: Sequence[str]) -> list[str]:
     """Words of `python -m training supervised` for the run that is called `name`."""
-    return [str(configs / f"{name}.yaml"), *_places(root, name, seed), *overrides]
+    return [
+        str(configs / f"{name}.yaml"),
+        *runs.places(root, _run(root, name, seed), seed),
+        *overrides,
+    ]
 
 
 def row_words(root: Path, configs: Path, row: Row, seed: int, overrides: Sequence[str]) -> list[str]:
     """Words of `python -m training goodsam` for a row."""
-    runs = root / "goodsam"
     return [
         str(configs / ADAPTATION),
-        *_places(root, row.name, seed),
-        f"assistant={_text(runs / f'assistant_seed{seed}')}",
-        f"student.init={_text(runs / f'source_seed{seed}')}",
-        f"cache={_text(runs / row.masks.cache)}",
+        *runs.places(root, _run(root, row.name, seed), seed),
+        f"assistant={runs.text(_run(root, 'assistant', seed))}",
+        f"student.init={runs.text(_run(root, 'source', seed))}",
+        f"cache={runs.text(root / 'goodsam' / row.masks.cache)}",
         *row.settings,
         *overrides,
     ]
 
 
-def _places(root: Path, name: str, seed: int) -> list[str]:
-    out = root / "goodsam" / f"{name}_seed{seed}"
-    return [f"data_root={_text(root / 'data')}", f"out={_text(out)}", f"seed={seed}"]
+def _run(root: Path, name: str, seed: int) -> Path:
+    return runs.folder(root / "goodsam", name, seed)
 
 
-def _text(path: Path) -> str:
-    """A path as YAML takes it, whatever is in its name."""
-    return json.dumps(str(path))
+def _row(
+    root: Path, row: Row, seed: int, words: Sequence[str], needs: Sequence[Path], masks: set[str]
+) -> Step:
+    """The run of a row, after its masks; `masks` names those that were seen to."""
+    run = _run(root, row.name, seed)
+    if row.losses is None:
+        return runs.training(run, "training.study.goodsam.unadapted", words, needs)
+    adaptation = runs.training(run, "training", ["goodsam", *words], needs)
 
+    def adapt(lock: int) -> None:
+        if row.losses and row.masks.cache not in masks:
+            process.command("training", ["masks", *words], lock)
+            masks.add(row.masks.cache)
+        adaptation.make(lock)
 
-def _draw(folder: Path, words: str) -> None:
-    with process.alone(folder) as lock:
-        if not (folder / "manifest.json").is_file():
-            print(f"Drawing {folder.name}.", flush=True)
-            process.command("training", ["world", "--out", str(folder), *words.split()], lock)
-
-
-def _train(kind: str, root: Path, name: str, seed: int, words: Sequence[str]) -> bool:
-    """One run, unless it is finished; returns whether it had to be made."""
-    run = root / "goodsam" / f"{name}_seed{seed}"
-    with process.alone(run) as lock:
-        if finished(run):
-            return False
-        print(f"{run.name}:", flush=True)
-        if kind == "unadapted":
-            process.measured("training.study.goodsam.unadapted", words, run, lock)
-        else:
-            process.measured("training", [kind, *words], run, lock)
-    return True
+    return replace(adaptation, make=adapt)
 
 
 def _check(root: Path, planned: Sequence[tuple[Row, int]], configs: Path, overrides: Sequence[str]) -> None:
@@ -134,37 +118,7 @@ def _check(root: Path, planned: Sequence[tuple[Row, int]], configs: Path, overri
     for seed in sorted({seed for _, seed in planned}):
         for name in STARTS:
             path, *words = start_words(root, configs, name, seed, overrides)
-            _compare(config.read(Path(path), Supervised, words), Supervised)
+            compare(_run(root, name, seed), config.read(Path(path), Supervised, words))
     for row, seed in planned:
         path, *words = row_words(root, configs, row, seed, overrides)
-        _compare(config.read(Path(path), Settings, words), Settings)
-
-
-def _compare(wanted: Settings | Supervised, model: type[Settings] | type[Supervised]) -> None:
-    """Raise ValueError if the run is finished but was made with other settings."""
-    if not finished(wanted.run):
-        return
-    here, there = _matters(wanted), _matters(config.read(wanted.run / CONFIG, model))
-    differ = [
-        f"{key} {there.get(key)} instead of {here.get(key)}"
-        for key in here | there
-        if here.get(key) != there.get(key)
-    ]
-    if differ:
-        raise ValueError(
-            f"The finished run {wanted.run} was made with {', '.join(differ)}: delete it to make it again, "
-            "or choose another --root."
-        )
-
-
-def _matters(settings: BaseModel) -> dict[str, Any]:
-    """Settings on which the outcome depends, nested ones by dotted keys."""
-    excluded: Any = NO_MATTER
-    flat: dict[str, Any] = {}
-    waiting = list(settings.model_dump(mode="json", exclude=excluded).items())
-    for key, value in waiting:
-        if isinstance(value, dict):
-            waiting += [(f"{key}.{inner}", one) for inner, one in value.items()]
-        else:
-            flat[key] = value
-    return flat
+        compare(_run(root, row.name, seed), config.read(Path(path), Settings, words), PLACES)

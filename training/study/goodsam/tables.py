@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from training.study.goodsam.rows import GOODSAM, PLAIN, UNADAPTED, UNADAPTED_PLUS
-
-NONE = "–"
+from training.study.markdown import NONE, by, cost, effort, iou, plus_minus, table
 
 
 def markdown(found: dict[str, Any]) -> str:
@@ -33,7 +32,7 @@ def size(found: dict[str, Any]) -> str:
             one = told[name]
             words.append(
                 f"{what} SegFormer-{one['network'].upper()}, {one['steps']} steps of {one['batch']} of "
-                f"{one['images']} labelled pinhole pictures of {_by(one['size'])}"
+                f"{one['images']} labelled pinhole pictures of {by(one['size'])}"
             )
     if GOODSAM.name in told:
         one = told[GOODSAM.name]
@@ -43,16 +42,12 @@ def size(found: dict[str, Any]) -> str:
     if "panorama" in told:
         seen, parameters = told["panorama"], told["parameters"]
         words.append(
-            f"panoramas of {_by(seen['size'])} ({seen['vertical_fov']}° of height), windows of "
-            f"{_by(seen['windows']['size'])} every {seen['windows']['stride'][1]} columns, scores on "
+            f"panoramas of {by(seen['size'])} ({seen['vertical_fov']}° of height), windows of "
+            f"{by(seen['windows']['size'])} every {seen['windows']['stride'][1]} columns, scores on "
             f"{told['scored']} panoramas of other scenes; {parameters['student'] / 1e6:.1f} M parameters in "
             f"the student, {parameters['assistant'] / 1e6:.1f} M in the assistant"
         )
-    return (
-        f"Size of the study: {'; '.join(words)}. All runs together trained for {told['minutes']:.0f} minutes "
-        f"on {machine['cores']} cores of {machine['cpu']} with {machine['memory_gb']:.0f} GB, PyTorch "
-        f"{machine['packages'].get('torch', NONE)}, {machine['date'][:10]}."
-    )
+    return f"Size of the study: {'; '.join(words)}. {effort(told['minutes'], machine)}"
 
 
 def scores(rows: Sequence[dict[str, Any]]) -> str:
@@ -67,21 +62,18 @@ def scores(rows: Sequence[dict[str, Any]]) -> str:
         row = by_name.pop(UNADAPTED_PLUS.name)
         lines.append(_line("teacher assistant, windows in two directions", row, student=False))
     lines += [_line(row["row"], row) for row in by_name.values()]
-    head = (
+    heads = ["", "student, whole panoramas", "assistant, sliding windows", "seeds", "minutes", "peak memory"]
+    return (
         "mIoU in percent, mean ± standard deviation over the seeds; time and memory are of one training:\n\n"
+        + table(heads, lines)
     )
-    columns = (
-        "| | student, whole panoramas | assistant, sliding windows | seeds | minutes | peak memory |\n"
-        "|---|---|---|---|---|---|\n"
-    )
-    return head + columns + "\n".join(lines)
 
 
 def differences(found: Sequence[dict[str, Any]]) -> str:
     """What GoodSAM gains, seed by seed."""
-    lines = [f"| {one['against']} | {_plus_minus(one['points'], sign=True)} |" for one in found]
-    head = "Points of mIoU by which GoodSAM's student is ahead, seed by seed:\n\n| of | points |\n|---|---|\n"
-    return head + "\n".join(lines)
+    lines = [[one["against"], plus_minus(one["points"], sign=True)] for one in found]
+    head = "Points of mIoU by which GoodSAM's student is ahead, seed by seed:\n\n"
+    return head + table(["of", "points"], lines)
 
 
 def classes(rows: Sequence[dict[str, Any]]) -> str:
@@ -90,56 +82,37 @@ def classes(rows: Sequence[dict[str, Any]]) -> str:
     lines = []
     for row in rows:
         if row["name"] == UNADAPTED.name:
-            lines.append(_classes("source-only student", row["student"]["iou"], names))
-            lines.append(_classes("teacher assistant", row["assistant"]["iou"], names))
+            lines.append(["source-only student", *iou(row["student"]["iou"], names)])
+            lines.append(["teacher assistant", *iou(row["assistant"]["iou"], names)])
         elif row["name"] != UNADAPTED_PLUS.name:
-            lines.append(_classes(row["row"], row["student"]["iou"], names))
+            lines.append([row["row"], *iou(row["student"]["iou"], names)])
     head = "IoU of each class in percent, of the student but where the assistant is named:\n\n"
-    return head + f"| | {' | '.join(names)} |\n|---{'|---' * len(names)}|\n" + "\n".join(lines)
+    return head + table(["", *names], lines)
 
 
 def degradation(found: dict[str, Any]) -> str:
     """How GoodSAM falls with its masks."""
     points = found["degradation"]
     seed = points[0]["seeds"][0]
-    found_at = [[point[who]["miou"]["mean"] for who in ("student", "assistant")] for point in points]
     lines = [
-        f"| {point['masks']} | {student:.1f} | {assistant:.1f} |"
-        for point, (student, assistant) in zip(points, found_at, strict=True)
+        [point["masks"], *(f"{point[who]['miou']['mean']:.1f}" for who in ("student", "assistant"))]
+        for point in points
     ]
     plain = next((row for row in found["rows"] if row["name"] == PLAIN.name and seed in row["seeds"]), None)
     if plain is not None:
         at = plain["seeds"].index(seed)
-        alone = [plain[who]["miou"]["each"][at] for who in ("student", "assistant")]
-        lines.append(f"| none ({PLAIN.text}) | {alone[0]:.1f} | {alone[1]:.1f} |")
+        alone = [f"{plain[who]['miou']['each'][at]:.1f}" for who in ("student", "assistant")]
+        lines.append([f"none ({PLAIN.text})", *alone])
     head = (
         "GoodSAM with worse and worse masks (0 is the renderer's truth, 1 as bad as "
         f"`training/foundation/instances.py` makes it; seed {seed}), mIoU in percent:\n\n"
-        "| masks | student | assistant |\n|---|---|---|\n"
     )
-    return head + "\n".join(lines)
+    return head + table(["masks", "student", "assistant"], lines)
 
 
-def _line(text: str, row: dict[str, Any], *, student: bool = True, assistant: bool = True) -> str:
+def _line(text: str, row: dict[str, Any], *, student: bool = True, assistant: bool = True) -> list[str]:
     shown = [
-        _plus_minus(row[who]["miou"]) if wanted else NONE
+        plus_minus(row[who]["miou"]) if wanted else NONE
         for who, wanted in (("student", student), ("assistant", assistant))
     ]
-    trained = row["seconds"]["mean"] > 0
-    minutes = f"{row['seconds']['mean'] / 60:.1f}" if trained else NONE
-    memory = f"{row['peak_memory_gb']:.1f} GB" if trained and row["peak_memory_gb"] is not None else NONE
-    return f"| {text} | {' | '.join(shown)} | {len(row['seeds'])} | {minutes} | {memory} |"
-
-
-def _classes(text: str, iou: dict[str, float | None], names: Sequence[str]) -> str:
-    values = (iou[name] for name in names)
-    return f"| {text} | {' | '.join(NONE if one is None else f'{one:.1f}' for one in values)} |"
-
-
-def _plus_minus(spread: dict[str, Any], sign: bool = False) -> str:
-    value = f"{spread['mean']:+.2f}" if sign else f"{spread['mean']:.2f}"
-    return value if spread["sd"] is None else f"{value} ± {spread['sd']:.2f}"
-
-
-def _by(size: Sequence[int]) -> str:
-    return " × ".join(str(side) for side in size)
+    return [text, *shown, str(len(row["seeds"])), *cost(row)]
