@@ -11,8 +11,11 @@ from typing import Any
 COMMANDS = {
     "world": "draw a procedural street: pictures, labels, thermal",
     "supervised": "train a network on labelled pictures",
+    "foundation": "train a small Segment Anything on pictures alone",
     "masks": "find the instance masks that goodsam trains with, once",
     "goodsam": "adapt a student to panoramas without labels",
+    "classes": "count the classes of ssr's source pictures, once",
+    "ssr": "adapt a network to pictures of another domain",
     "study": "run a whole table of experiments",
     "export": "turn a finished run into a model bundle",
 }
@@ -41,6 +44,10 @@ def _module(command: str) -> Any:
         from training.supervised import command as supervised
 
         return supervised
+    if command == "foundation":
+        from training.foundation.pretrain import command as foundation
+
+        return foundation
     if command == "masks":
         from training.goodsam import masks_command as masks
 
@@ -49,6 +56,14 @@ def _module(command: str) -> Any:
         from training.goodsam import command as goodsam
 
         return goodsam
+    if command == "classes":
+        from training.ssr import statistics_command as classes
+
+        return classes
+    if command == "ssr":
+        from training.ssr import command as ssr
+
+        return ssr
     if command == "study":
         from training.study import command as study
 
