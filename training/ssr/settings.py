@@ -62,7 +62,8 @@ class Network(Strict):
         variant: of the encoder.
         channels: of the decode head.
         weights: of a published encoder, a .safetensors file.
-        init: folder of an SSR run to start from instead; neither is random weights.
+        init: folder of a run to start from instead: all of the student of an SSR run, the encoder alone of a
+            supervised one. Neither is random weights.
     """
 
     variant: Variant = "b5"

@@ -6,13 +6,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from samseg_ros.labels import LabelSet
 from training import checkpoint, config, run_folder
 from training.ssr.daformer import DAFormer, daformer
 from training.ssr.settings import Settings
 
-STUDENT = "student."  # beginning of the names of its weights in a checkpoint
+# Beginnings of the names of weights in checkpoints: of the student in SSR's, of the encoder in supervised ones.
+STUDENT, SEGFORMER_ENCODER = "student.", "model.segformer."
 
 
 def build_student(settings: Settings, labels: LabelSet) -> DAFormer:
@@ -30,7 +32,10 @@ def build_student(settings: Settings, labels: LabelSet) -> DAFormer:
         dropout=wanted.dropout,
         weights=wanted.weights,
     ).to(memory_format=torch.channels_last)
-    if wanted.init is not None:
+    if wanted.init is not None and run_folder.method(wanted.init) == "supervised":
+        # Its decode head is another one, and its classes do not matter.
+        _load(network.encoder, wanted.init, SEGFORMER_ENCODER)
+    elif wanted.init is not None:
         _copy(network, wanted.init, labels)
     return network
 
@@ -69,13 +74,14 @@ def _copy(network: DAFormer, run: Path, labels: LabelSet) -> None:
         raise ValueError(
             f"{run} was trained on {theirs}, not {labels.name}: choose a run of the same label set."
         )
-    found = {
-        name.removeprefix(STUDENT): value
-        for name, value in checkpoint.weights(run).items()
-        if name.startswith(STUDENT)
-    }
+    _load(network, run, STUDENT)
+
+
+def _load(part: nn.Module, run: Path, prefix: str) -> None:
+    """The weights of a run whose names begin with `prefix`."""
+    weights = checkpoint.weights(run).items()
     try:
-        network.load_state_dict(found)
+        part.load_state_dict({k.removeprefix(prefix): v for k, v in weights if k.startswith(prefix)})
     except RuntimeError as error:
         raise ValueError(
             f"{run} is of another network: choose a run with the same variant and channels of 'network'."

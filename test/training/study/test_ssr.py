@@ -22,7 +22,8 @@ from training.study import process
 from training.study.publish import BEGIN, END
 from training.study.ssr.rows import DRAWN, NAMES, ROWS, WORLDS, Row
 from training.study.ssr.study import study as run_study
-from training.study.ssr.words import Where, foundation_words, row_words, start_words
+from training.study.ssr.words import GOODSAM, Where, foundation_words, row_words, source_words
+from training.supervised.settings import Settings as Supervised
 
 CONFIGS = Path(command_line.__file__).parent / "ssr"
 BY_NAME = {row.name: row for row in ROWS}
@@ -78,7 +79,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def measured(module: str, words: Sequence[str], run: Path, lock: int) -> None:
         kind, path, *overrides = words
-        told = config.read(Path(path), {"foundation": Foundation, "ssr": Settings}[kind], overrides)
+        kinds = {"foundation": Foundation, "ssr": Settings, "supervised": Supervised}
+        told = config.read(Path(path), kinds[kind], overrides)
         run.mkdir(parents=True)
         config.write(run / "config.yaml", told)
         (run / "memory.json").write_text('{"peak_memory_gb": 2.5}')
@@ -95,9 +97,10 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             results["validation"] = {one.name: score for one in told.validation}
             results["data"] = [{"images": 7}, {"images": 800}, {"images": 400, "labels": False}]
             results["parameters"] = {"student": 3_700_000, "regulariser": 400_000}
-            results["sam"] = None if told.regularisation is None else {"sha256": DIGEST}
+            if isinstance(told, Settings):
+                results["sam"] = None if told.regularisation is None else {"sha256": DIGEST}
         (run / "results.json").write_text(json.dumps(results))
-        done.append(run.name)
+        done.append(f"goodsam/{run.name}" if run.parent.name == "goodsam" else run.name)
 
     monkeypatch.setattr(process, "command", command)
     monkeypatch.setattr(process, "measured", measured)
@@ -107,10 +110,10 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_each_row_comes_after_what_it_needs(tmp_path: Path, made: list[str], real: Path) -> None:
     study(tmp_path, seeds=[0, 1], only=["source", "ssr", "oracle", "real_ssr"], real=real)
     assert made == [
-        *PINHOLES, "start_seed0", "statistics_a.json", "source_seed0",
+        *PINHOLES, "goodsam/source_seed0", "statistics_a.json", "start_seed0", "source_seed0",
         "foundation", "ssr_seed0", "statistics_b.json", "oracle_seed0",
-        "start_seed1", "source_seed1", "ssr_seed1", "oracle_seed1",
-        "start_real_seed0", "statistics_ab.json", "real_ssr_seed0", "start_real_seed1", "real_ssr_seed1",
+        "goodsam/source_seed1", "start_seed1", "source_seed1", "ssr_seed1", "oracle_seed1",
+        "statistics_ab.json", "real_ssr_seed0", "real_ssr_seed1",
     ]  # fmt: skip
 
 
@@ -126,7 +129,14 @@ def test_what_is_finished_is_not_done_again(tmp_path: Path, made: list[str]) -> 
 
 def test_rows_without_sam_need_no_foundation(tmp_path: Path, made: list[str]) -> None:
     study(tmp_path, only=["mic", "daformer"])
-    assert made == [*PINHOLES, "start_seed0", "statistics_a.json", "daformer_seed0", "mic_seed0"]
+    assert made == [
+        *PINHOLES,
+        "goodsam/source_seed0",
+        "statistics_a.json",
+        "start_seed0",
+        "daformer_seed0",
+        "mic_seed0",
+    ]
 
 
 def test_without_real_pictures_their_rows_are_left_out(
@@ -134,7 +144,7 @@ def test_without_real_pictures_their_rows_are_left_out(
 ) -> None:
     study(tmp_path)
     assert {one.removesuffix("_seed0") for one in made if one.endswith("_seed0")} == {
-        "start", *(row.name for row in DRAWN),
+        "goodsam/source", "start", *(row.name for row in DRAWN),
     }  # fmt: skip
     told = "Without --real DIR, real_source, real_daformer, real_ssr are left out."
     assert told in capsys.readouterr().out
@@ -211,15 +221,15 @@ def test_what_knows_nothing_is_kept_apart() -> None:
 
 def test_rows_on_real_pictures_start_from_both_styles_and_are_scored_there() -> None:
     where = Where(Path("/study"), CONFIGS, (), Path("/real"))
-    path, *words = start_words(where, BY_NAME["real_ssr"], 1)
-    start, row = config.read(Path(path), Settings, words), settings(BY_NAME["real_ssr"])
-    for told in (start, row):
-        assert [one.path.name for one in told.source] == ["pinhole_a", "pinhole_b"]
-        assert [(one.kind, one.path, one.split) for one in told.validation] == [
-            ("camvid", Path("/real/camvid"), "val")
-        ]
+    path, *words = source_words(where, 1)
+    source, row = config.read(Path(path), Supervised, words), settings(BY_NAME["real_ssr"])
+    assert [one.path.name for one in row.source] == ["pinhole_a", "pinhole_b"]
+    assert [(one.kind, one.path, one.split) for one in row.validation] == [
+        ("camvid", Path("/real/camvid"), "val")
+    ]
     assert [(one.path, one.split) for one in row.target] == [(Path("/real/camvid"), "train")]
-    assert row.network.init == Path("/study/ssr/start_real_seed0")
+    assert source.run == Path("/study/goodsam/source_seed1") and source.network.variant == row.network.variant
+    assert row.network.init == Path("/study/ssr/start_seed0")
 
 
 def test_tables_tell_mean_and_deviation_and_compare_seed_by_seed(
@@ -241,7 +251,7 @@ def test_tables_tell_mean_and_deviation_and_compare_seed_by_seed(
     assert [row["name"] for row in found["real"]] == rows[3:]
     assert found["rows"][2]["miou"]["each"] == pytest.approx([45, 49])
     assert found["rows"][2]["iou"] == {"road": pytest.approx(47), "car": None}
-    # 2 seeds of 5 rows and 2 starts, and the foundation.
+    # 2 seeds of 5 rows, a start and its encoder, and the foundation.
     assert found["size"]["minutes"] == 2 * (2 * 7 + 1)
     assert found["size"]["daformer"]["labelled"] == 800 and found["size"]["real_daformer"]["labelled"] == 807
     assert found["foundation"]["validation"]["pinhole_a"]["oracle_iou"] == 0.625
@@ -254,7 +264,7 @@ def test_the_command_line(
     words = ["study", "ssr", "--root", str(tmp_path), "--json", str(tmp_path / "a.json")]
     words += ["--readme", str(tmp_path / "a.md")]
     assert main([*words, "--only", "real_daformer", "--seeds", "1", "--real", str(real)]) == 0
-    assert made[-3:] == ["start_real_seed1", "statistics_ab.json", "real_daformer_seed1"]
+    assert made[-3:] == ["start_seed1", "statistics_ab.json", "real_daformer_seed1"]
     assert f"Results: {tmp_path / 'a.json'}, tables: {tmp_path / 'a.md'}" in capsys.readouterr().out
 
 
@@ -299,13 +309,17 @@ def tiny(tmp_path: Path) -> Path:
     for name in WORLDS:
         draw(tmp_path / "data" / name, 3)
     (tmp_path / "configs").mkdir()
-    for name in ("foundation", "start", "ssr", "real"):
-        tree = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
+    for name in ("foundation", "source", "start", "ssr", "real"):
+        folder = GOODSAM if name == "source" else CONFIGS
+        tree = yaml.safe_load((folder / f"{name}.yaml").read_text())
         tree["schedule"]["steps"] = 1
         if name == "foundation":
             tree["encoder"] = {"width": 16, "depth": 1, "heads": 1, "global_blocks": [0], "image_size": 32}
             tree |= {"batch": 1, "validation": [tree["validation"][0] | {"skip": 2}]}
             tree["data"][0]["limit"] = 2
+        elif name == "source":
+            tree |= {"size": [32, 64], "windows": [{"since": 0, "size": [32, 32]}], "batch": 2}
+            tree["data"][0]["limit"] = tree["validation"][0]["skip"] = 2
         else:
             tree |= {"size": [32, 48], "crop": [32, 32], "network": tree["network"] | {"channels": 16}}
             for one in (*tree["source"], *tree.get("target", ())):
@@ -325,7 +339,7 @@ def test_from_drawn_data_to_tables(tiny: Path, real: Path, monkeypatch: pytest.M
     assert [row["name"] for row in found["rows"]] == ["ssr_random", "mic_ssr", "oracle"]
     assert [row["name"] for row in found["real"]] == ["real_ssr"]
     assert found["rows"][1]["peak_memory_gb"] == 1.0
-    assert found["size"]["start"]["labelled"] == 3 and found["size"]["start_real"]["labelled"] == 6
+    assert found["size"]["source"]["labelled"] == 2 and found["size"]["start"]["labelled"] == 3
     assert [one["images"] for one in found["foundation"]["data"]] == [2, 3, 1]
     assert "| MIC + SSR | " in (tiny / "README.md").read_text()
     # Nothing is left to do, and what is there is what is wanted.

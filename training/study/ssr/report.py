@@ -13,7 +13,7 @@ from training.study.publish import PACKAGES, publish
 from training.study.spread import ahead, scores, spread
 from training.study.ssr import tables
 from training.study.ssr.rows import DAFORMER, DIFFERENCES, DRAWN, REAL, REAL_DAFORMER, ROWS, SSR, Row
-from training.study.ssr.words import Where
+from training.study.ssr.words import SOURCE, START, Where
 
 Results = dict[str, Any]
 
@@ -84,16 +84,27 @@ def _foundation(where: Where) -> Results | None:
 
 def _size(where: Where, finished: dict[str, runs.Finished]) -> Results:
     """How large the study is, from the run folders, and how long all of it took to train."""
-    starts = {row.start: runs.finished(where.runs, row.start) for row in ROWS}
-    seconds = [one["seconds"] for part in (starts | finished).values() for one in part.results]
+    source = runs.finished(where.source(0).parent, SOURCE)
+    start = runs.finished(where.runs, START)
+    seconds = [one["seconds"] for part in (source, start, *finished.values()) for one in part.results]
     if run_folder.finished(where.foundation):
         seconds.append(run_folder.results(where.foundation)["seconds"])
     told: Results = {"minutes": round(sum(seconds) / 60, 1)}
-    # Each of the last two stands for all rows of its table.
-    shown = starts | {name: finished[name] for name in (DAFORMER.name, REAL_DAFORMER.name)}
-    for name, part in shown.items():
-        if part.seeds:
-            told[name] = _training(runs.settings(part.folders[0]), part.results[0])
+    if source.seeds:
+        told["source"] = {
+            "batch": runs.settings(source.folders[0])["batch"],
+            "labelled": source.results[0]["data"][-1]["images"],
+            "steps": source.results[0]["steps"],
+        }
+    if start.seeds:
+        told["start"] = {
+            **_training(runs.settings(start.folders[0]), start.results[0]),
+            "miou": scores([one["validation"][DAFORMER.scored] for one in start.results])["miou"],
+        }
+    # Each stands for all rows of its table.
+    for name in (DAFORMER.name, REAL_DAFORMER.name):
+        if finished[name].seeds:
+            told[name] = _training(runs.settings(finished[name].folders[0]), finished[name].results[0])
     if finished[SSR.name].seeds:
         told["parameters"] = finished[SSR.name].results[0]["parameters"]
     return told

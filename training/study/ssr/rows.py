@@ -35,11 +35,6 @@ class Row:
         return "real.yaml" if self.real else "ssr.yaml"
 
     @property
-    def start(self) -> str:
-        """Name of the run that it starts from."""
-        return "start_real" if self.real else "start"
-
-    @property
     def scored(self) -> str:
         """Name of the validation set in its configuration."""
         return "camvid" if self.real else "pinhole_b"

@@ -22,8 +22,9 @@ from training.study.comparison import compare
 from training.study.drawing import drawn
 from training.study.ssr import report
 from training.study.ssr.rows import DRAWN, REAL, ROWS, WORLDS, Row
-from training.study.ssr.words import Where, foundation_words, row_words, start_words
+from training.study.ssr.words import Where, foundation_words, row_words, source_words, start_words
 from training.study.steps import Step, carry_out
+from training.supervised.settings import Settings as Supervised
 
 
 def study(
@@ -78,23 +79,27 @@ def _chosen(where: Where, only: Sequence[str] | None) -> list[Row]:
 
 def _row(where: Where, row: Row, seed: int, data: Sequence[Path]) -> list[Step]:
     """The run of a row, after all that it needs but data."""
-    start = _adaptation(where, start_words(where, row, seed), data)
-    return [*start, *_adaptation(where, row_words(where, row, seed), data, start[-1:])]
+    words = ["supervised", *source_words(where, seed)]
+    source = runs.training(where.source(seed), "training", words, data)
+    start = _adaptation(where, start_words(where, seed), [*data, source.proof])
+    return [
+        source,
+        *start,
+        *_adaptation(where, row_words(where, row, seed), [*data, start[-1].proof]),
+    ]
 
 
-def _adaptation(
-    where: Where, words: Sequence[str], data: Sequence[Path], start: Sequence[Step] = ()
-) -> list[Step]:
+def _adaptation(where: Where, words: Sequence[str], needs: Sequence[Path]) -> list[Step]:
     """A run of `python -m training ssr`, after the class statistics and the foundation, if it uses them."""
     wanted = config.read(Path(words[0]), Settings, words[1:])
     used = []
     if wanted.rare_classes is not None:
-        used.append(_statistics(wanted, words, data))
+        used.append(_statistics(wanted, words, needs))
     if wanted.regularisation is not None:
         used.append(
-            runs.training(where.foundation, "training", ["foundation", *foundation_words(where)], data)
+            runs.training(where.foundation, "training", ["foundation", *foundation_words(where)], needs)
         )
-    needs = [*data, *(one.proof for one in (*start, *used))]
+    needs = [*needs, *(one.proof for one in used)]
     return [*used, runs.training(wanted.run, "training", ["ssr", *words], needs)]
 
 
@@ -117,12 +122,16 @@ def _check(where: Where, planned: Sequence[tuple[Row, int]]) -> None:
     compare(where.foundation, config.read(Path(path), Foundation, words), no_matter)
     sam = where.foundation / "sam.pth"
     digest = sha256(sam) if run_folder.finished(where.foundation) and sam.is_file() else None
+    for seed in sorted({seed for _, seed in planned}):
+        path, *words = source_words(where, seed)
+        compare(where.source(seed), config.read(Path(path), Supervised, words))
+        path, *words = start_words(where, seed)
+        compare(where.start(seed), config.read(Path(path), Settings, words))
     for row, seed in planned:
-        for path, *words in (start_words(where, row, seed), row_words(where, row, seed)):
-            wanted = config.read(Path(path), Settings, words)
-            compare(wanted.run, wanted)
-            if not run_folder.finished(wanted.run):
-                continue
+        path, *words = row_words(where, row, seed)
+        wanted = config.read(Path(path), Settings, words)
+        compare(wanted.run, wanted)
+        if run_folder.finished(wanted.run):
             theirs = run_folder.results(wanted.run)["sam"]
             if theirs is not None and digest not in (None, theirs["sha256"]):
                 raise ValueError(

@@ -34,16 +34,15 @@ def markdown(found: dict[str, Any]) -> str:
 def size(found: dict[str, Any]) -> str:
     """How large the study was, and on what machine."""
     told, words = found["size"], []
-    if "start" in told:
-        one = told["start"]
+    if "source" in told and "start" in told:
+        first, one = told["source"], told["start"]
         words.append(
-            f"pictures of {by(one['size'])}, MiT-{one['variant'].upper()} with a decode head of "
-            f"{one['channels']} channels; start from random weights, {one['steps']} steps of {one['batch']} "
-            f"crops of {by(one['crop'])} of {one['labelled']} labelled pictures of style a"
+            f"pictures of {by(one['size'])}, crops of {by(one['crop'])}, MiT-{one['variant'].upper()} with a "
+            f"decode head of {one['channels']} channels; all rows start from what {first['steps']} steps of "
+            f"{first['batch']} (the encoder, in a SegFormer) and {one['steps']} of {one['batch']} taught on "
+            f"{first['labelled']} and {one['labelled']} labelled pictures of style a: mIoU on style b "
+            f"{plus_minus(one['miou'])}"
         )
-    if "start_real" in told:
-        one = told["start_real"]
-        words.append(f"for the rows on CamVid of {one['labelled']} of both styles, {one['steps']} steps")
     for name, what in ((DAFORMER.name, "style b"), (REAL_DAFORMER.name, "CamVid")):
         if name in told:
             one = told[name]

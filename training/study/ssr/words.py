@@ -10,9 +10,11 @@ from pathlib import Path
 import yaml
 
 from training.study import runs
+from training.study.goodsam.study import start_words as goodsam_words
 from training.study.ssr.rows import Row
 
-FOUNDATION = "foundation"
+FOUNDATION, SOURCE, START = "foundation", "source", "start"
+GOODSAM = Path(__file__).parents[1] / "goodsam"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,14 @@ class Where:
     def runs(self) -> Path:
         """The folder with the run folders."""
         return self.root / "ssr"
+
+    def source(self, seed: int) -> Path:
+        """The run folder of the network whose encoder `start` begins with."""
+        return runs.folder(self.root / "goodsam", SOURCE, seed)
+
+    def start(self, seed: int) -> Path:
+        """The run folder of the network that all rows start from."""
+        return runs.folder(self.runs, START, seed)
 
     @property
     def foundation(self) -> Path:
@@ -62,15 +72,23 @@ def foundation_words(where: Where) -> list[str]:
     ]
 
 
-def start_words(where: Where, row: Row, seed: int) -> list[str]:
-    """Of `python -m training ssr`, for the run that a row starts from."""
-    path = where.configs / "start.yaml"
-    words = [str(path), *runs.places(where.root, runs.folder(where.runs, row.start, seed), seed)]
-    if row.real:
-        own = yaml.safe_load(path.read_text(encoding="utf-8"))["source"][0]
-        words.append(f"source.1={json.dumps(own | {'path': 'pinhole_b'})}")
-        words.append(f"validation.0={{name: {row.scored}, kind: camvid, path: {_camvid(where)}}}")
-    return [*words, *where.overrides]
+def source_words(where: Where, seed: int) -> list[str]:
+    """Of `python -m training supervised`, for the network whose encoder `start` begins with.
+
+    It is that of the study of GoodSAM, and stands beside its runs; `configs` may have another source.yaml.
+    """
+    own = (where.configs / f"{SOURCE}.yaml").is_file()
+    return goodsam_words(where.root, where.configs if own else GOODSAM, SOURCE, seed, where.overrides)
+
+
+def start_words(where: Where, seed: int) -> list[str]:
+    """Of `python -m training ssr`, for the network that all rows start from."""
+    return [
+        str(where.configs / f"{START}.yaml"),
+        *runs.places(where.root, where.start(seed), seed),
+        f"network.init={runs.text(where.source(seed))}",
+        *where.overrides,
+    ]
 
 
 def row_words(where: Where, row: Row, seed: int) -> list[str]:
@@ -79,7 +97,7 @@ def row_words(where: Where, row: Row, seed: int) -> list[str]:
     return [
         str(where.configs / row.config),
         *runs.places(where.root, runs.folder(where.runs, row.name, seed), seed),
-        f"network.init={runs.text(runs.folder(where.runs, row.start, seed))}",
+        f"network.init={runs.text(where.start(seed))}",
         f"regularisation.encoder.checkpoint={runs.text(where.foundation / 'sam.pth')}",
         f"regularisation.cache={runs.text(where.runs / row.embeddings)}",
         *real,
