@@ -12,6 +12,7 @@ import numpy as np
 from samseg_ros.labels import label_set
 from training.data import panorama_pictures, world
 from training.data.augment import resize
+from training.data.memory import Kept, Pair
 from training.data.sample import Sample, read_image, read_label
 from training.foundation.masks import MaskGenerator, generator
 from training.foundation.pretrain.settings import Pictures
@@ -74,30 +75,19 @@ class Memory:
 
     def __init__(self, tallest: int | None, budget: int) -> None:
         self._tallest = tallest
-        self._budget = budget
-        self._kept: dict[tuple[Path, Path | None], tuple[np.ndarray, np.ndarray]] = {}
-        self._used = 0
+        self._kept: Kept[Pair] = Kept(budget)
         self._truth: MaskGenerator = generator(InstanceMasks())
         self._segments: MaskGenerator | None = None
 
-    def read(self, picture: Picture) -> tuple[np.ndarray, np.ndarray]:
+    def read(self, picture: Picture) -> Pair:
         """image uint8 [h, w, 3] BGR and masks uint16 [h, w], 0 no mask, 1 … n one each; both read-only.
 
         Raises:
             ValueError: a picture that cannot be decoded, truth of another size; scikit-image is missing.
         """
-        key = (picture.image, picture.instance)
-        kept = self._kept.get(key)
-        if kept is not None:
-            return kept
-        image, masks = self._found(picture)
-        size = image.nbytes + masks.nbytes
-        if self._used + size <= self._budget:
-            self._kept[key] = (image, masks)
-            self._used += size
-        return image, masks
+        return self._kept.get((picture.image, picture.instance), lambda: self._found(picture))
 
-    def _found(self, picture: Picture) -> tuple[np.ndarray, np.ndarray]:
+    def _found(self, picture: Picture) -> Pair:
         image = read_image(picture.image)
         if picture.label is not None and picture.instance is not None:
             label = read_label(picture.label)
@@ -114,7 +104,7 @@ class Memory:
         image, _ = self._shrunk(image, np.zeros(image.shape[:2], np.uint16))
         return image, self._segments(View(image))
 
-    def _shrunk(self, image: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _shrunk(self, image: np.ndarray, masks: np.ndarray) -> Pair:
         height, width = masks.shape
         if self._tallest is None or height <= self._tallest:
             return image, masks
