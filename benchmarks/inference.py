@@ -12,7 +12,7 @@ import argparse
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -31,9 +31,12 @@ def pytorch_eager(bundle: Bundle) -> Run:
     import torch
     from torch.nn import functional
 
-    from training.networks import normalise, segformer, wrap
+    from training.networks import Variant, normalise, segformer, wrap
 
-    network = segformer(bundle.training["network"], len(bundle.labels)).model.eval()
+    variant = bundle.training["network"]
+    if variant not in get_args(Variant):
+        raise SystemExit(f"{bundle.name} is no SegFormer but {variant}: choose a bundle to compare with one.")
+    network = segformer(variant, len(bundle.labels)).model.eval()
     pad = bundle.training["config"]["wrap"] if bundle.task == "panorama" else 0
 
     @torch.inference_mode()

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 class DAFormerHead(nn.Module):
@@ -95,3 +97,19 @@ def _convolution(
         nn.BatchNorm2d(outputs),
         nn.ReLU(),
     )
+
+
+@contextmanager
+def statistics_kept(head: nn.Module) -> Iterator[None]:
+    """In the block, batch normalisation uses the statistics of its batch but does not take them into the
+    running ones, which so remain those of the plain branch.
+    """
+    found = [one for one in head.modules() if isinstance(one, _BatchNorm)]
+    before = [one.momentum for one in found]
+    for one in found:
+        one.momentum = 0.0
+    try:
+        yield
+    finally:
+        for one, momentum in zip(found, before, strict=True):
+            one.momentum = momentum

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from training.networks import normalise
 from training.ssr.classmix import Mixed, class_mask, mix, photometric
 from training.ssr.daformer import DAFormer, stages
 from training.ssr.feature_distance import feature_distance, thing_cells
+from training.ssr.head import statistics_kept
 from training.ssr.losses import segmentation_loss
 from training.ssr.masking import block_mask, hide
 from training.ssr.pseudo import Pseudo, pseudo_labels
@@ -58,7 +60,8 @@ class SSR(nn.Module):
 
     Teacher, pseudo-labels and masked pictures know of the plain branch alone. Without self-training there are
     the losses on source pictures only. Everything that learns gets a gradient at every step. The running
-    statistics of the head's batch normalisation see both branches, as in the authors' code.
+    statistics of the head's batch normalisation are those of what is deployed, the plain branch on whole
+    pictures; with `shared_statistics` enhanced and masked ones move them too, as in the authors' code.
 
     Args:
         student: with the weights that it starts from.
@@ -188,7 +191,8 @@ class SSR(nn.Module):
         losses = {name: segmentation_loss(self.student.decode(features), label, weight)}
         if self.settings.regularisation is not None and self.regulariser is not None:
             assert embedding is not None
-            enhanced = self.student.decode(self.regulariser(features, embedding))
+            with self._apart():
+                enhanced = self.student.decode(self.regulariser(features, embedding))
             loss = segmentation_loss(enhanced, label, weight)
             losses[f"{name}_enhanced"] = self.settings.regularisation.weight * loss
         return losses
@@ -209,4 +213,10 @@ class SSR(nn.Module):
         image = normalise(self._photometric(target))
         count, height, width = target.shape[:3]
         hidden = block_mask((count, height, width), settings.block, settings.ratio, target.device)
-        return segmentation_loss(self.student(hide(image, hidden)), pseudo.label, pseudo.weight)
+        with self._apart():
+            logits = self.student(hide(image, hidden))
+        return segmentation_loss(logits, pseudo.label, pseudo.weight)
+
+    def _apart(self) -> AbstractContextManager[None]:
+        """For what is not deployed."""
+        return nullcontext() if self.settings.shared_statistics else statistics_kept(self.student.head)

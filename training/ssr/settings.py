@@ -153,6 +153,8 @@ class Regularisation(Strict):
         encoder: of SAM, frozen.
         stages: that it is fused into, 0 the finest.
         weight: of the losses of the enhanced branch; the authors' is 1.
+        learning_ratio: of the learning rate of the fusion to that of the encoder; the authors' is 1. Larger
+            ones help runs too short for what starts from random weights.
         one_by_one: source and mixed pictures go through SAM one after the other, for large encoders.
         cache: folder for embeddings of source crops, relative to `data_root` unless absolute; null computes
             them at every step. Needs `places`.
@@ -161,6 +163,7 @@ class Regularisation(Strict):
     encoder: EncoderSettings
     stages: list[int] = Field(default=[0, 1, 2, 3])
     weight: float = Field(default=1.0, gt=0)
+    learning_ratio: float = Field(default=1.0, gt=0)
     one_by_one: bool = False
     cache: Path | None = None
 
@@ -193,6 +196,9 @@ class Settings(Strict):
         places: source crops are cut at so many places of each picture, drawn once; null draws a new place
             every time. A finite number lets SAM's embeddings be kept.
         head_ratio: of the learning rate of the decode head to that of the encoder.
+        shared_statistics: enhanced and masked pictures move the running statistics of the head's batch
+            normalisation too, as in the authors' code. Whole pictures, by the plain branch, are deployed with
+            them: the more those others differ, the less the statistics suit.
         self_training: null trains on the source alone.
         rare_classes: null draws source pictures evenly.
         feature_distance, masking, regularisation: null leaves them out.
@@ -213,6 +219,7 @@ class Settings(Strict):
     flip: float = Field(default=0.5, ge=0, le=1)
     places: int | None = Field(default=None, gt=0)
     head_ratio: float = Field(default=10.0, gt=0)
+    shared_statistics: bool = False
     self_training: SelfTraining | None = SelfTraining()
     rare_classes: RareClasses | None = None
     feature_distance: FeatureDistance | None = None

@@ -13,7 +13,7 @@ from training import checkpoint, config, run_folder
 from training.ssr.daformer import DAFormer, daformer
 from training.ssr.settings import Settings
 
-# Beginnings of the names of weights in checkpoints: of the student in SSR's, of the encoder in supervised ones.
+# How weights are named: in checkpoints of SSR those of the student, in supervised ones those of the encoder.
 STUDENT, SEGFORMER_ENCODER = "student.", "model.segformer."
 
 

@@ -77,7 +77,7 @@ def train(settings: Settings) -> dict[str, Any]:
         schedule=settings.schedule,
         seed=settings.seed,
         images_per_step=settings.batch * (1 if targets is None else 2) * fabric.world_size,
-        rates={"student.head.": settings.head_ratio},
+        rates=learning_ratios(settings),
     )
     results = {
         **report,
@@ -90,6 +90,14 @@ def train(settings: Settings) -> dict[str, Any]:
     if fabric.is_global_zero:
         run_folder.write_results(run, results)
     return results
+
+
+def learning_ratios(settings: Settings) -> dict[str, float]:
+    """Beginning of a parameter's name to its learning rate, relative to that of the encoder."""
+    ratios = {"student.head.": settings.head_ratio}
+    if settings.regularisation is not None:
+        ratios["regulariser."] = settings.regularisation.learning_ratio
+    return ratios
 
 
 def open_embedding(settings: Settings, device: torch.device) -> ImageEmbedding | None:

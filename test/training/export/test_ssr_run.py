@@ -132,8 +132,8 @@ def test_the_card_of_a_baseline(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("encoder: {width: 8}\n", "`python -m training supervised`, `ssr` or `goodsam` made"),
-        ("- 1\n", "`python -m training supervised`, `ssr` or `goodsam` made"),
+        ("encoder: {width: 8}\n", "`python -m training supervised`, `ssr`, `goodsam` or `sartm` made"),
+        ("- 1\n", "`python -m training supervised`, `ssr`, `goodsam` or `sartm` made"),
         ("a: [\n", "is not readable YAML"),
         ("source: []\n", "is no run of `python -m training ssr`"),
     ],

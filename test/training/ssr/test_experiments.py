@@ -85,9 +85,9 @@ def test_experiments_run(file: Path, data: Path, tmp_path: Path) -> None:
     """Labels of the target are not needed to adapt to it: those of its training split do not exist."""
     small = [
         f"data_root={data}", f"out={tmp_path / 'run'}", "network={variant: b0, channels: 16}",
-        "size=[48, 96]", "crop=[48, 64]", "source.0.size=[48, 96]", "target.0.size=[48, 96]", "rare_classes.min_pixels=20",
-        "self_training.ignore_top=2", "self_training.ignore_bottom=4", "schedule.steps=1", "workers=0",
-        "loop.device=cpu", "loop.precision=32-true",
+        "size=[48, 96]", "crop=[48, 64]", "source.0.size=[48, 96]", "target.0.size=[48, 96]",
+        "rare_classes.min_pixels=20", "self_training.ignore_top=2", "self_training.ignore_bottom=4",
+        "schedule.steps=1", "workers=0", "loop.device=cpu", "loop.precision=32-true",
     ]  # fmt: skip
     if read(file=file).regularisation is not None:
         small.append(f"regularisation.encoder={{variant: custom, checkpoint: {data / 'sam.pth'}}}")

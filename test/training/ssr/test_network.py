@@ -326,3 +326,26 @@ def test_a_batch_moves() -> None:
     moved = batch().to(torch.device("meta"))
     assert moved.source.is_meta and moved.label.is_meta and moved.target.is_meta
     assert moved.keys == ("first", "second")
+
+
+def running(of: SSR) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in of.student.head.state_dict().items() if "running" in name}
+
+
+@pytest.mark.parametrize("parts", [(regularised(0, 1, 2, 3),), (ADAPTS, MASKS)], ids=["enhanced", "masked"])
+def test_statistics_are_those_of_what_is_deployed(parts: tuple[dict[str, Any], ...]) -> None:
+    plain, ours = model(*(part for part in parts if part is ADAPTS)), model(*parts)
+    theirs = model(*parts, {"shared_statistics": True})
+    for one in (plain, ours, theirs):
+        for module in one.student.modules():
+            if isinstance(module, nn.Dropout | nn.Dropout2d) or type(module).__name__.endswith("DropPath"):
+                module.eval()
+        torch.manual_seed(2)
+        one(batch())
+    before = {name: value for name, value in student().head.state_dict().items() if "running" in name}
+    for name, value in running(plain).items():
+        assert not torch.equal(value, before[name])
+        torch.testing.assert_close(running(ours)[name], value)
+    assert any(not torch.allclose(value, running(plain)[name]) for name, value in running(theirs).items())
+    # It is the running statistics alone that are kept: later passes move them as ever.
+    assert all(one.momentum == 0.1 for one in ours.student.modules() if isinstance(one, nn.BatchNorm2d))

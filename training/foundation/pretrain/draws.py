@@ -14,6 +14,7 @@ from training.data.mixture import shuffled
 from training.foundation.pretrain.masked import Memory, Picture
 from training.foundation.pretrain.network import Batch
 from training.foundation.pretrain.settings import Settings
+from training.foundation.sam import PATCH
 
 COARSE = 4  # pixels of the picture to one of the decoder's logits, along each side
 
@@ -21,14 +22,13 @@ COARSE = 4  # pixels of the picture to one of the decoder's logits, along each s
 def batch(first: int, settings: Settings, sets: Sequence[tuple[Picture, ...]], memory: Memory) -> Batch:
     """The draws `first` to `first + settings.batch`, of which each is a function of its number alone."""
     drawn = [draw(number, settings, sets, memory) for number in range(first, first + settings.batch)]
-    images, points, masks = (torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True))
-    return Batch(images, points, masks)
+    return Batch(*(torch.from_numpy(np.stack(part)) for part in zip(*drawn, strict=True)))
 
 
 def draw(
     number: int, settings: Settings, sets: Sequence[tuple[Picture, ...]], memory: Memory
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One picture of a batch: image, point and mask as of `Batch`, without its first dimension."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """One picture of a batch: image, point, mask and cell as of `Batch`, without its first dimension."""
     random = np.random.default_rng((settings.seed, number))
     weights = np.array([one.weight for one in settings.data])
     chosen = int(random.choice(len(sets), p=weights / weights.sum()))
@@ -46,7 +46,9 @@ def draw(
     image = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
     coarse = cv2.resize(masks, (side // COARSE, side // COARSE), interpolation=cv2.INTER_NEAREST)
     point, mask = prompts(coarse, settings.prompts, settings.min_area, random)
-    return augment.photometric(image, settings.augmentation, random), point, mask
+    middle = PATCH // COARSE // 2
+    cell = coarse[middle :: PATCH // COARSE, middle :: PATCH // COARSE].astype(np.int64)
+    return augment.photometric(image, settings.augmentation, random), point, mask, cell
 
 
 def prompts(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from training.foundation.pretrain.losses import hidden_pixel_loss, mask_losses
+from training.foundation.pretrain.losses import grouping_loss, hidden_pixel_loss, mask_losses
 from training.foundation.pretrain.settings import Weights
 from training.foundation.sam import CHANNELS, PATCH
 
@@ -23,18 +23,20 @@ class Batch(NamedTuple):
         image: uint8 [b, s, s, 3] BGR.
         point: float32 [b, n, 2], column and row in pixels of the picture.
         mask: bool [b, n, s / 4, s / 4], the logits' size; empty where a picture has no mask.
+        cell: int64 [b, s / 16, s / 16], the embedding's size: which mask, 0 none.
     """
 
     image: Tensor
     point: Tensor
     mask: Tensor
+    cell: Tensor
 
     def to(self, device: torch.device) -> Batch:
         return Batch(*(part.to(device) for part in self))
 
 
 class Pretraining(nn.Module):
-    """SAM with what it needs to learn: a token for hidden patches and a linear layer to pixels.
+    """SAM with what it needs to learn: a token for hidden patches, a layer to pixels, a scale of likeness.
 
     The parts of SAM that a single point never reaches keep the weights that they were made with: boxes,
     points outside, masks as prompts, and the decoder's mask for prompts that are not ambiguous.
@@ -55,13 +57,15 @@ class Pretraining(nn.Module):
         self.token = nn.Parameter(torch.zeros(place.shape[-1]))
         nn.init.normal_(self.token, std=0.02)
         self.pixels = nn.Conv2d(CHANNELS, 3 * PATCH * PATCH, 1)
+        # At first, cells that have nothing in common are taken for different with a probability of 0.99.
+        self.scale, self.bias = nn.Parameter(torch.tensor(10.0)), nn.Parameter(torch.tensor(-5.0))
         points = sam.prompt_encoder.point_embeddings
         unused = [points[0], points[2], points[3], sam.prompt_encoder.mask_downscaling]
         for part in [*unused, sam.mask_decoder.output_hypernetworks_mlps[0]]:
             part.requires_grad_(False)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Losses "focal", "dice", "quality" and "pixels", unweighted, and "loss", their weighted sum."""
+        """Losses "focal", "dice", "quality", "pixels", "grouping", and "loss", their weighted sum."""
         image = self.normalised(batch.image)
         hidden = hide(len(image), self.sam.image_encoder.pos_embed.shape[1], self.hidden, image.device)
         embedding = self.encode(image, hidden)
@@ -76,6 +80,7 @@ class Pretraining(nn.Module):
                 weights.dice,
             )._asdict(),
             "pixels": hidden_pixel_loss(self.pixels(embedding), image, hidden),
+            "grouping": grouping_loss(embedding, batch.cell, self.scale, self.bias),
         }
         loss = torch.stack([getattr(weights, name) * value for name, value in told.items()]).sum()
         return {"loss": loss, **told}

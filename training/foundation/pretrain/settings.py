@@ -75,12 +75,13 @@ class Architecture(Strict):
 
 
 class Weights(Strict):
-    """Weights of the losses: the first three as in SAM, `pixels` chosen here."""
+    """Weights of the losses: the first three as in SAM, `pixels` and `grouping` chosen here."""
 
     focal: float = Field(default=20.0, ge=0)
     dice: float = Field(default=1.0, ge=0)
     quality: float = Field(default=1.0, ge=0)
     pixels: float = Field(default=1.0, ge=0)
+    grouping: float = Field(default=1.0, ge=0)
 
 
 class Settings(Strict):

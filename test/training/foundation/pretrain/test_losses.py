@@ -6,7 +6,14 @@ import torch
 
 pytest.importorskip("torchvision", reason="torchvision is not installed")
 
-from training.foundation.pretrain.losses import dice_loss, focal_loss, hidden_pixel_loss, iou, mask_losses
+from training.foundation.pretrain.losses import (
+    dice_loss,
+    focal_loss,
+    grouping_loss,
+    hidden_pixel_loss,
+    iou,
+    mask_losses,
+)
 
 SURE = 50.0  # a logit
 
@@ -78,3 +85,18 @@ def test_hidden_pixels_by_hand() -> None:
     hidden[0, 1, 1] = True
     predicted[0, 0, 1, 1] = 2.0
     assert hidden_pixel_loss(predicted, image, hidden) == pytest.approx((0 + 2.0**2 / 4) / 2, abs=1e-4)
+
+
+def test_grouping_loss_by_hand() -> None:
+    # Cells of masks 1, 1, 2 and of none; cosines 0 between the first two, 1 and 0 with the third.
+    embedding = torch.tensor([[[[2.0, 0.0], [0.5, 1.0]], [[0.0, 3.0], [0.0, 1.0]]]])
+    cell = torch.tensor([[[1, 1], [2, 0]]])
+    scale, bias = torch.tensor(2.0), torch.tensor(-1.0)
+    alike = math.log(1 + math.exp(1.0))  # logit -1, should be high
+    others = (math.log(1 + math.exp(1.0)) + math.log(1 + math.exp(-1.0))) / 2  # logits 1 and -1, low
+    assert float(grouping_loss(embedding, cell, scale, bias)) == pytest.approx((alike + others) / 2)
+    # Without two cells in masks there is nothing to compare, and still a gradient.
+    embedding.requires_grad_()
+    nothing = grouping_loss(embedding, torch.zeros(1, 2, 2, dtype=torch.long), scale, bias)
+    nothing.backward()
+    assert float(nothing.detach()) == 0 and embedding.grad is not None

@@ -22,7 +22,10 @@ def batch() -> Batch:
     mask = torch.zeros(2, 3, 16, 16, dtype=torch.bool)
     mask[..., 2:9, 4:12] = True
     return Batch(
-        torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8), torch.rand(2, 3, 2) * 30 + 16, mask
+        torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8),
+        torch.rand(2, 3, 2) * 30 + 16,
+        mask,
+        torch.tensor([0, 1, 1, 2]).expand(2, 4, 4),
     )
 
 
@@ -61,7 +64,7 @@ def test_whatever_can_learn_does(model: Pretraining) -> None:
     """Several processes wait for the gradient of each parameter."""
     torch.manual_seed(1)
     losses = model(batch())
-    weighted = 20 * losses["focal"] + losses["dice"] + losses["quality"] + losses["pixels"]
+    weighted = 20 * losses["focal"] + sum(losses[name] for name in ("dice", "quality", "pixels", "grouping"))
     torch.testing.assert_close(losses["loss"], weighted)
     model.zero_grad()
     losses["loss"].backward()
