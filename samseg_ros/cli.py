@@ -155,19 +155,24 @@ def _register(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from samseg_ros import evaluate
+    from samseg_ros import boxes, evaluate
 
-    report = evaluate.evaluate(
-        options.bundle,
-        options.images,
-        options.labels,
-        options.label_map,
-        thermal=options.thermal,
-        device=options.device,
-        runtime=options.runtime,
-        vertical_fov=options.vertical_fov,
-    )
-    print(json.dumps(report) if options.json else evaluate.table(report))
+    told = {
+        "thermal": options.thermal,
+        "streams": options.streams,
+        "listed": options.list,
+        "device": options.device,
+        "runtime": options.runtime,
+        "vertical_fov": options.vertical_fov,
+    }
+    if options.boxes is None:
+        report = evaluate.evaluate(options.bundle, options.images, options.labels, options.label_map, **told)
+        print(json.dumps(report) if options.json else evaluate.table(report))
+        return 0
+    if options.label_map is not None:
+        raise UserError("--label-map says how label PNGs number classes; leave it out with --boxes.")
+    report = boxes.evaluate(options.bundle, options.images, options.boxes, **told)
+    print(json.dumps(report) if options.json else boxes.table(report))
     return 0
 
 
@@ -300,15 +305,35 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "evaluate",
-        help="score a bundle on labelled pictures",
-        description="Runs the deployed runtime on pictures whose labels are known; pairs them by stem.",
+        help="score a bundle on labelled pictures, or on pictures with boxes",
+        description="Runs the deployed runtime on pictures whose labels are known, or boxes of the people, "
+        "bicycles and cars in them; pairs all by stem. Boxes are scored by day and by night too, where a D "
+        "or an N ends the stems.",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="a bundle's folder or name")
-    command.add_argument("--images", type=Path, metavar="DIR", help="pictures")
     command.add_argument(
-        "--thermal", type=Path, metavar="DIR", help="thermal pictures, registered: with --images or alone"
+        "--images", "--rgb", type=Path, metavar="DIR", help="pictures; of pairs, the RGB ones"
     )
-    command.add_argument("--labels", type=Path, required=True, metavar="DIR", help="PNGs of class ids")
+    command.add_argument(
+        "--thermal", type=Path, metavar="DIR", help="thermal pictures, registered: with --rgb or alone"
+    )
+    command.add_argument(
+        "--streams",
+        choices=("both", "rgb", "thermal"),
+        help="what RGB-T bundles are shown of the pairs (default: all that is given)",
+    )
+    known = command.add_mutually_exclusive_group(required=True)
+    known.add_argument("--labels", type=Path, metavar="DIR", help="PNGs of class ids")
+    known.add_argument(
+        "--boxes",
+        type=Path,
+        metavar="DIR",
+        help="text files of boxes, a line each: class cx cy w h, the class 0 person, 1 bicycle or 2 car, the "
+        "rest shares of the picture's width and height",
+    )
+    command.add_argument(
+        "--list", type=Path, metavar="FILE", help="score these frames only: a text file of one stem a line"
+    )
     command.add_argument(
         "--label-map",
         metavar="NAME",

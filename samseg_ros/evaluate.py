@@ -26,12 +26,16 @@ _IMAGE_SUFFIX = "_leftImg8bit"
 _LABEL_SUFFIXES = ("_gtFine_labelIds", "_gtCoarse_labelIds", "_gtFine_labelTrainIds")
 _OTHER_CITYSCAPES = ("_instanceIds", "_color", "_polygons")
 
+STREAMS = ("both", "rgb", "thermal")
+
 
 @dataclass(frozen=True)
 class Frame:
-    """Files of one frame: a label and what was seen, at least one of `image` and `thermal`."""
+    """Files of one frame: what is known of it, a label PNG or a text file of boxes, and what was seen, at
+    least one of `image` and `thermal`.
+    """
 
-    label: Path
+    known: Path
     image: Path | None
     thermal: Path | None = None
 
@@ -50,6 +54,8 @@ def evaluate(
     label_map_name: str | None = None,
     *,
     thermal: Path | None = None,
+    streams: str | None = None,
+    listed: Path | None = None,
     device: str = "auto",
     runtime: str = "auto",
     vertical_fov: float | None = None,
@@ -57,7 +63,10 @@ def evaluate(
     """``{"miou", "iou": {class: value or None}, "pixel_accuracy", "frames"}`` over folders of pictures.
 
     Pictures and label PNGs are paired by stem. RGB-T bundles also take a folder of `thermal` pictures,
-    registered onto the others and scaled by percentiles; either folder may be missing, as a stream may.
+    registered onto the others and scaled by percentiles; either folder may be missing, as a stream may, and
+    `streams`, one of STREAMS, hides a stream that is there. `listed`, a text file of one stem a line, names
+    the frames to score; None scores all.
+
     `label_map_name` says how the labels number their classes (see :func:`samseg_ros.labels.label_map`); None
     means as the bundle does, 255 for void. A prediction is compared at the size of its label. UserError for
     missing pairs, labels of another shape than their picture, and ids out of range.
@@ -70,22 +79,18 @@ def evaluate(
             table = label_map(label_map_name, classes)
         except ValueError as error:
             raise UserError(str(error)) from error
-    if thermal is not None and loaded.task != "rgbt":
-        raise UserError(f"bundle '{loaded.name}' takes no thermal pictures; leave out --thermal.")
-    if images is None and (thermal is None or loaded.task != "rgbt"):
-        raise UserError(f"there is nothing for bundle '{loaded.name}' to look at; give --images.")
-    frames = pair(images, labels, thermal)
-    made = engine.load(loaded, device, runtime)
-    predict = _rgbt(loaded, made) if loaded.task == "rgbt" else _camera(loaded, made, vertical_fov)
+    check_streams(loaded, images, thermal, streams)
+    frames = pair(images, labels, thermal, listed=listed)
+    predict = predictor(loaded, engine.load(loaded, device, runtime), streams, vertical_fov)
     confusion = Confusion(len(classes))
     for frame in tqdm(frames, unit="picture", disable=None):
-        truth = read_labels(frame.label)
+        truth = read_labels(frame.known)
         seen, mask = predict(frame)
-        _check_size(frame.seen, seen, frame.label, truth)
+        _check_size(frame.seen, seen, frame.known, truth)
         if table is not None:
             truth = table[truth]
         else:
-            _check_ids(frame.label, truth, len(classes))
+            _check_ids(frame.known, truth, len(classes))
         if mask.shape != truth.shape:
             mask = cv2.resize(mask, (truth.shape[1], truth.shape[0]), interpolation=cv2.INTER_NEAREST)
         confusion.update(mask, truth)
@@ -97,58 +102,120 @@ def evaluate(
     return {**confusion.report(classes), "frames": len(frames)}
 
 
-# The size (height, width) of what was seen, and its mask.
-Predict = Callable[[Frame], tuple[tuple[int, ...], np.ndarray]]
+def check_streams(
+    bundle: bundles.Bundle, images: Path | None, thermal: Path | None, streams: str | None
+) -> None:
+    """UserError unless there is something in these folders for `bundle` to look at, and all of `streams`."""
+    if thermal is not None and bundle.task != "rgbt":
+        raise UserError(f"bundle '{bundle.name}' takes no thermal pictures; leave out --thermal.")
+    if images is None and (thermal is None or bundle.task != "rgbt"):
+        raise UserError(f"there is nothing for bundle '{bundle.name}' to look at; give --images.")
+    if streams is not None and streams not in STREAMS:
+        raise UserError(f"streams are '{streams}'; choose one of: {', '.join(STREAMS)}.")
+    if images is None and streams in ("both", "rgb"):
+        raise UserError(f"--streams {streams} needs RGB pictures; give --rgb too.")
+    if thermal is None and streams in ("both", "thermal"):
+        raise UserError(f"--streams {streams} needs thermal pictures, and a bundle that takes them.")
+
+
+# The size (height, width) of what was seen, and its mask uint8 [h, w], which may have another size.
+Predict = Callable[[Frame], tuple[tuple[int, int], np.ndarray]]
+
+
+def predictor(
+    bundle: bundles.Bundle,
+    made: engine.Engine,
+    streams: str | None = None,
+    vertical_fov: float | None = None,
+) -> Predict:
+    """What labels a frame. RGB-T bundles are shown the streams that the frame has, or those of `streams`; the
+    size is that of its RGB picture, shown or not, and of its thermal picture where it has no other.
+    """
+    return _rgbt(bundle, made, streams) if bundle.task == "rgbt" else _camera(bundle, made, vertical_fov)
 
 
 def _camera(bundle: bundles.Bundle, made: engine.Engine, vertical_fov: float | None) -> Predict:
     pipeline = Pipeline(bundle, made, vertical_fov=vertical_fov)
 
-    def predict(frame: Frame) -> tuple[tuple[int, ...], np.ndarray]:
+    def predict(frame: Frame) -> tuple[tuple[int, int], np.ndarray]:
         image = read_picture(frame.seen)
         return image.shape[:2], pipeline.run(image).mask
 
     return predict
 
 
-def _rgbt(bundle: bundles.Bundle, made: engine.Engine) -> Predict:
+def _rgbt(bundle: bundles.Bundle, made: engine.Engine, streams: str | None) -> Predict:
     scale = ThermalScale(Scaling("percentile"))
     pipeline = RgbtPipeline(bundle, made, scale, registration.NONE)
 
-    def predict(frame: Frame) -> tuple[tuple[int, ...], np.ndarray]:
+    def predict(frame: Frame) -> tuple[tuple[int, int], np.ndarray]:
         # Pictures of a folder need not follow each other: nothing is smoothed from one to the next.
         scale.reset()
         image = None if frame.image is None else read_picture(frame.image)
         thermal = None if frame.thermal is None else read_thermal_picture(frame.thermal)
         seen = image if image is not None else thermal
         assert seen is not None
-        return seen.shape[:2], pipeline.run(image, thermal).mask
+        shown = None if streams == "thermal" else image, None if streams == "rgb" else thermal
+        return seen.shape[:2], pipeline.run(*shown).mask
 
     return predict
 
 
-def pair(images: Path | None, labels: Path, thermal: Path | None = None) -> list[Frame]:
+def pair(
+    images: Path | None,
+    known: Path,
+    thermal: Path | None = None,
+    *,
+    boxes: bool = False,
+    listed: Path | None = None,
+) -> list[Frame]:
     """The files of each frame, by stem, Cityscapes suffixes apart, folders inside included.
 
-    UserError where a frame lacks one that others have, or a stem occurs twice.
+    `known` is the folder of label PNGs, or with `boxes` of text files, of which those that belong to no
+    picture are left out. With `listed` these frames alone. UserError where a frame lacks a file that others
+    have, or a stem occurs twice.
     """
+    kind, files = ("file of boxes", "text files of boxes") if boxes else ("label", "label PNGs")
     folders = {"picture": images, "thermal picture": thermal}
-    given = {kind: folder for kind, folder in folders.items() if folder is not None}
-    for folder in (*given.values(), labels):
+    given = {name: folder for name, folder in folders.items() if folder is not None}
+    for folder in (*given.values(), known):
         if not folder.is_dir():
-            raise UserError(f"{folder} is no folder; give one folder of pictures and one of label PNGs.")
+            raise UserError(f"{folder} is no folder; give one folder of pictures and one of {files}.")
     other = (*_LABEL_SUFFIXES, *_OTHER_CITYSCAPES)
-    truths = _by_stem(labels.rglob("*.png"), _LABEL_SUFFIXES, (_IMAGE_SUFFIX, *_OTHER_CITYSCAPES))
     found: dict[str, dict[str, Path]] = {}
-    for kind, folder in given.items():
-        found[kind] = _by_stem((p for p in folder.rglob("*") if is_picture(p)), (_IMAGE_SUFFIX,), other)
-        if not found[kind]:
+    for name, folder in given.items():
+        found[name] = _by_stem((p for p in folder.rglob("*") if is_picture(p)), (_IMAGE_SUFFIX,), other)
+        if not found[name]:
             raise UserError(f"{folder} holds no pictures.")
-        _complain(kind, folder, found[kind].keys() - truths.keys(), "label", labels)
-        _complain("label", labels, truths.keys() - found[kind].keys(), kind, folder)
+    if boxes:
+        # One folder may serve several sets of pictures, and tools leave their classes.txt in it.
+        pictured = set().union(*found.values())
+        texts = (p for p in known.rglob("*.txt") if p.stem.removesuffix(_IMAGE_SUFFIX) in pictured)
+        found[kind] = _by_stem(texts, (_IMAGE_SUFFIX,), ())
+    else:
+        found[kind] = _by_stem(known.rglob("*.png"), _LABEL_SUFFIXES, (_IMAGE_SUFFIX, *_OTHER_CITYSCAPES))
+    if listed is not None:
+        stems = _stems(listed)
+        for name, folder in {**given, kind: known}.items():
+            _complain("line", listed, stems - found[name].keys(), name, folder)
+            found[name] = {stem: found[name][stem] for stem in stems}
+    for name, folder in given.items():
+        _complain(name, folder, found[name].keys() - found[kind].keys(), kind, known)
+        _complain(kind, known, found[kind].keys() - found[name].keys(), name, folder)
     return [
-        Frame(truths[stem], *(found.get(kind, {}).get(stem) for kind in folders)) for stem in sorted(truths)
+        Frame(path, *(found.get(name, {}).get(stem) for name in folders))
+        for stem, path in sorted(found[kind].items())
     ]
+
+
+def _stems(listed: Path) -> set[str]:
+    try:
+        stems = {line.strip() for line in listed.read_text(encoding="utf-8").splitlines()} - {""}
+    except UnicodeDecodeError as error:
+        raise UserError(f"{listed} is no text; give a file of one stem a line.") from error
+    if not stems:
+        raise UserError(f"{listed} names no frames; give a file of one stem a line.")
+    return stems
 
 
 def _by_stem(paths: Iterable[Path], suffixes: tuple[str, ...], leave: tuple[str, ...]) -> dict[str, Path]:

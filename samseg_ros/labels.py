@@ -162,8 +162,8 @@ MFNET9 = _from_table(
     },
 )
 
-PST900 = _from_table(
-    "pst900",
+PST900_5 = _from_table(
+    "pst900_5",
     {
         "background": (0, 0, 0),
         "fire extinguisher": (255, 0, 0),
@@ -193,8 +193,12 @@ FMB14 = _from_table(
     },
 )
 
+# Published numbers use both, fourteen classes and these with the background; they do not compare.
+FMB15 = _from_table("fmb15", {"background": (0, 0, 0), **dict(zip(FMB14.names, FMB14.colors, strict=True))})
+
 _LABEL_SETS = (
-    CITYSCAPES19, STREET11, DENSEPASS13, WILDPASS8, STANFORD13, STANFORD8, CAMVID11, MFNET9, PST900, FMB14,
+    CITYSCAPES19, STREET11, DENSEPASS13, WILDPASS8, STANFORD13, STANFORD8, CAMVID11, MFNET9, PST900_5, FMB14,
+    FMB15,
 )  # fmt: skip
 
 
@@ -223,7 +227,7 @@ _RAW_IDS: dict[str, dict[int, str]] = {
     "wildpass": {
         4: "car", 5: "truck", 8: "bus", 11: "road", 12: "sidewalk", 13: "curb", 17: "person", 24: "crosswalk",
     },
-    "fmb": dict(enumerate(FMB14.names, start=1)),
+    "fmb": dict(enumerate(FMB15.names)),
 }  # fmt: skip
 
 # Names that differ between datasets for what is one class; each maps to the Cityscapes word.
@@ -256,6 +260,12 @@ _ABSORBED: dict[str, dict[str, str]] = {
         "bicycle": "car",
     },
 }
+
+
+def class_id(labels: LabelSet, name: str) -> int | None:
+    """The id of the class of that name, or of another dataset's word for it; None where there is none."""
+    ids = {_SYNONYMS.get(own, own): i for i, own in enumerate(labels.names)}
+    return ids.get(_SYNONYMS.get(name, name))
 
 
 def label_map(source: str, target: LabelSet) -> np.ndarray:

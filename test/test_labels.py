@@ -2,11 +2,20 @@
 import numpy as np
 import pytest
 
-from samseg_ros.labels import CAMVID11, CITYSCAPES19, STREET11, UNLABELED, LabelSet, label_map, label_set
+from samseg_ros.labels import (
+    CAMVID11,
+    CITYSCAPES19,
+    STREET11,
+    UNLABELED,
+    LabelSet,
+    class_id,
+    label_map,
+    label_set,
+)
 
 SIZES = {
     "cityscapes19": 19, "street11": 11, "densepass13": 13, "wildpass8": 8, "camvid11": 11, "mfnet9": 9,
-    "stanford13": 13, "stanford8": 8, "pst900": 5, "fmb14": 14,
+    "stanford13": 13, "stanford8": 8, "pst900_5": 5, "fmb14": 14, "fmb15": 15,
 }  # fmt: skip
 
 
@@ -68,6 +77,11 @@ def test_wildpass_files_read_as_the_eight_evaluated_classes() -> None:
 def test_riders_count_as_bicycle_in_street11() -> None:
     table = label_map("cityscapes19", STREET11)
     assert STREET11.names[table[CITYSCAPES19.names.index("rider")]] == "bicycle"
+
+
+def test_a_class_is_found_by_another_sets_word_for_it() -> None:
+    assert class_id(label_set("mfnet9"), "bicycle") == 3 and class_id(CAMVID11, "person") == 9
+    assert class_id(label_set("densepass13"), "bicycle") is None  # what it absorbs is no class of its own
 
 
 def test_a_set_of_its_own_maps_to_itself() -> None:

@@ -66,7 +66,7 @@ class Memory:
         Raises:
             ValueError: as `training.data.sample.read`, or a thermal picture of another size than the image.
         """
-        return self._kept.get((sample.image, sample.label), lambda: self._read(sample))
+        return self._kept.get((sample.image, sample.label, sample.thermal), lambda: self._read(sample))
 
     def _read(self, sample: Sample) -> Pair:
         image, label = read(sample)
@@ -82,7 +82,7 @@ def _thermal(sample: Sample, size: tuple[int, ...]) -> Picture:
     """The thermal picture of a sample, uint8 [*size]; zeros where it has none."""
     if sample.thermal is None:
         return np.zeros(size, np.uint8)
-    picture = thermal.read(sample.thermal)
+    picture = thermal.read(sample.thermal, sample.thermal_coding)
     if picture.shape != size:
         raise ValueError(
             f"{sample.thermal} is {picture.shape[1]}x{picture.shape[0]} but {sample.image} is "

@@ -15,6 +15,7 @@ from samseg_ros.labels import UNLABELED
 
 Projection = Literal["pinhole", "equirectangular"]
 Coding = Literal["plain", "colour", "red"]
+ThermalCoding = Literal["plain", "alpha", "holes"]
 
 # In label pictures that code ids in colour, pixels without data: #0D0D0D, as in Stanford 2D-3D-S.
 MISSING = 0x0D0D0D
@@ -33,12 +34,14 @@ class Sample:
         raw_ids: raw ids run from 0 to raw_ids - 1; 255 is always allowed and unlabelled, unless the ids are
             colours.
         projection: of the picture.
-        thermal: single-channel picture of the same view, warmer is brighter, 8 or 16 bits; None where there
-            is none.
+        thermal: picture of the same view, warmer is brighter, 8 or 16 bits; None where there is none.
         coding: where the label has its ids. "plain": in one channel of 8 bits, or as indices of a palette,
             whose colours do not matter. "colour": colours are ids, as numbers of 24 bits, red the highest
             byte; #0D0D0D is always allowed and unlabelled, and so is what is black in the image. "red": in
             the red channel of 16 bits of a colour picture.
+        thermal_coding: where `thermal` has its values. "plain": in one channel. "alpha": in the fourth of a
+            colour picture, which may be `image` itself. "holes": in one channel, where 0 is a hole, however
+            wide, that is filled from around.
         stretched: where the label has another size than the image, it is resized to it, nearest neighbours.
     """
 
@@ -49,6 +52,7 @@ class Sample:
     projection: Projection = "pinhole"
     thermal: Path | None = None
     coding: Coding = "plain"
+    thermal_coding: ThermalCoding = "plain"
     stretched: bool = False
 
 
@@ -196,12 +200,14 @@ def pictures(folder: Path, layout: str) -> list[Path]:
     return found
 
 
-def existing(label: Path, image: Path) -> Path:
-    """`label` if it is a file.
+def existing(partner: Path, image: Path, kind: str = "label") -> Path:
+    """`partner`, which is the `kind` of an image, if it is a file.
 
     Raises:
         FileNotFoundError: it is not; names the picture that lacks it.
     """
-    if not label.is_file():
-        raise FileNotFoundError(f"The picture {image} has no label {label}: add it, or remove the picture.")
-    return label
+    if not partner.is_file():
+        raise FileNotFoundError(
+            f"The picture {image} has no {kind} {partner}: add it, or remove the picture."
+        )
+    return partner

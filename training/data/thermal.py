@@ -13,7 +13,10 @@ from samseg_ros import images
 from samseg_ros.thermal import Scaling, ThermalScale
 from training.config import Strict
 from training.data.augment import Picture
+from training.data.sample import ThermalCoding
 from training.modalities import BOTH, RGB_ONLY, THERMAL_ONLY, Present
+
+HOLE_RADIUS = 10  # pixels around a hole that it is filled from
 
 
 class ThermalAugmentation(Strict):
@@ -59,17 +62,43 @@ class ThermalAugmentation(Strict):
         return THERMAL_ONLY if drawn < self.only_rgb + self.only_thermal else BOTH
 
 
-def read(path: Path) -> Picture:
+def read(path: Path, coding: ThermalCoding = "plain") -> Picture:
     """A picture of 8 or 16 bits, scaled by percentiles to uint8 [h, w] as the first frame of a live stream.
+
+    Args:
+        coding: where the file has its values, as `training.data.sample.Sample` says.
 
     Raises:
         ValueError: it cannot be read as a thermal picture.
     """
-    try:
-        raw = images.decode_compressed_thermal(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"Cannot read the thermal picture {path} ({error}): replace it.") from error
-    return ThermalScale(Scaling("percentile")).to_uint8(raw)
+    if coding == "alpha":
+        raw = _alpha(path)
+    else:
+        try:
+            raw = images.decode_compressed_thermal(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ValueError(f"Cannot read the thermal picture {path} ({error}): replace it.") from error
+    return ThermalScale(Scaling("percentile")).to_uint8(fill_holes(raw) if coding == "holes" else raw)
+
+
+def fill_holes(raw: Picture) -> Picture:
+    """A thermal picture uint8 or uint16 [h, w] with its zeros filled from around, as it is stored.
+
+    A picture that was projected onto another camera's view has holes where nothing fell; what fills them is
+    the inpainting that comes with PST900: Telea's, from a radius of HOLE_RADIUS pixels.
+    """
+    holes = (raw == 0).astype(np.uint8)
+    if not 0 < np.count_nonzero(holes) < holes.size:
+        return raw
+    return cv2.inpaint(raw, holes, HOLE_RADIUS, cv2.INPAINT_TELEA)
+
+
+def _alpha(path: Path) -> Picture:
+    both = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if both is None or both.ndim != 3 or both.shape[2] != 4:
+        state = "cannot be decoded" if both is None else f"is {both.dtype} {list(both.shape)}"
+        raise ValueError(f"{path} {state}: expected a picture of four channels, the last of them thermal.")
+    return np.ascontiguousarray(both[..., 3])
 
 
 def photometric(picture: Picture, strength: ThermalAugmentation, random: np.random.Generator) -> Picture:
