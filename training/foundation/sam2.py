@@ -20,8 +20,16 @@ from training.foundation.view import View
 if TYPE_CHECKING:
     from transformers import Sam2Model, Sam2Processor
 
-NETWORK = ("config.json", "model.safetensors")
+WEIGHTS = "model.safetensors"
+NETWORK = ("config.json", WEIGHTS)
 PROCESSOR = ("processor_config.json", "preprocessor_config.json")  # of transformers 5, and of 4
+# Ravi et al., "SAM 2", 2024: channels of the image encoder's first stage, blocks of all four.
+ENCODERS: dict[str, tuple[int, tuple[int, ...]]] = {
+    "tiny": (96, (1, 2, 7, 2)),
+    "small": (96, (1, 2, 11, 2)),
+    "base_plus": (112, (2, 3, 16, 3)),
+    "large": (144, (2, 6, 36, 4)),
+}
 
 
 class Sam2Generator:
@@ -126,3 +134,11 @@ def load(folder: Path) -> tuple[Sam2Model, Sam2Processor]:
             f"{folder} lacks {len(lacking)} tensors of a SAM 2, such as {lacking[0]}: download it again."
         )
     return model.eval().requires_grad_(False), processor
+
+
+def variant_of(model: Sam2Model) -> str:
+    """Name of its image encoder in `ENCODERS`, "custom" if it has none."""
+    config: Any = model.config
+    hiera = config.vision_config.backbone_config
+    own = (hiera.hidden_size, tuple(hiera.blocks_per_stage))
+    return next((name for name, published in ENCODERS.items() if published == own), "custom")

@@ -25,7 +25,7 @@ from transformers import (
     Sam2VideoModel,
 )
 
-from training.foundation.sam2 import Sam2Generator, load
+from training.foundation.sam2 import Sam2Generator, load, variant_of
 
 SIDE = 128
 LENIENT = {"points_per_side": 4, "pred_iou_thresh": 0, "stability_score_thresh": 0, "crop_nms_thresh": 1}
@@ -142,6 +142,12 @@ def test_files_that_are_missing_are_named(copy: Path, tmp_path: Path) -> None:
     (copy / "processor_config.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"lacks processor_config\.json"):
         load(copy)
+
+
+def test_the_variant_is_read_off_the_network(folder: Path) -> None:
+    assert variant_of(load(folder)[0]) == "custom"
+    with torch.device("meta"):
+        assert variant_of(Sam2Model(Sam2Config())) == "tiny"
 
 
 def test_another_kind_of_model(copy: Path) -> None:
