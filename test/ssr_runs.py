@@ -21,7 +21,8 @@ CONFIG = {
     "target": [{"kind": "pictures", "path": "seen", "size": [32, 64]}],
     "network": {"variant": "b0", "channels": 16, "weights": "gone/mit_b0.safetensors"},
     "regularisation": {"encoder": {"variant": "vit_b", "checkpoint": "gone/sam_vit_b.pth"}, "stages": [1, 3]},
-    "feature_distance": {"classes": ["car"]}, "masking": {}, "schedule": {"steps": 3},
+    "self_training": {"ignore_top": 2, "ignore_bottom": 2}, "feature_distance": {"classes": ["car"]},
+    "masking": {}, "schedule": {"steps": 3},
     "loop": {"average": None},
 }  # fmt: skip
 IDENTITY = {"kind": "sam", "variant": "vit_b", "sha256": "0" * 64}

@@ -16,6 +16,7 @@ COMMANDS = {
     "goodsam": "adapt a student to panoramas without labels",
     "classes": "count the classes of ssr's source pictures, once",
     "ssr": "adapt a network to pictures of another domain",
+    "sartm": "adapt Segment Anything to RGB and thermal pictures",
     "study": "run a whole table of experiments",
     "export": "turn a finished run into a model bundle",
 }
@@ -64,6 +65,10 @@ def _module(command: str) -> Any:
         from training.ssr import command as ssr
 
         return ssr
+    if command == "sartm":
+        from training.sartm import command as sartm
+
+        return sartm
     if command == "study":
         from training.study import command as study
 

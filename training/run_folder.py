@@ -14,9 +14,14 @@ from training.draft import draft
 
 CONFIG, RESULTS = "config.yaml", "results.json"
 
-Method = Literal["supervised", "ssr", "goodsam"]
+Method = Literal["supervised", "ssr", "goodsam", "sartm"]
 # Keys of config.yaml that the runs of one method alone have.
-_METHODS: dict[str, Method] = {"assistant": "goodsam", "source": "ssr", "task": "supervised"}
+_METHODS: dict[str, Method] = {
+    "assistant": "goodsam",
+    "source": "ssr",
+    "task": "supervised",
+    "backbone": "sartm",
+}
 
 
 def method(run: Path) -> Method:
@@ -36,7 +41,7 @@ def method(run: Path) -> Method:
     if not found:
         raise ValueError(
             f"{run} is no run of a segmentation network: give the folder of one that "
-            "`python -m training supervised`, `ssr` or `goodsam` made."
+            "`python -m training supervised`, `ssr`, `goodsam` or `sartm` made."
         )
     return found[0]
 

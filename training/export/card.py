@@ -22,8 +22,16 @@ LICENCES: dict[str, tuple[str, bool]] = {
     "gta5": ("GTA5 (Playing for Data), for research and education", False),
     "synthia": ("SYNTHIA, CC BY-NC-SA 3.0", False),
     "acdc": ("ACDC, its own terms: non-commercial", False),
+    "mfnet": ("MFNet, research use", False),
+    "msrs": ("MSRS, made of MFNet, research use", False),
+    "pst900": ("PST900, no licence stated", False),
+    "fmb": ("FMB, no licence stated", False),
     "pictures": ("several owners, whose licences are theirs", False),
 }
+
+# Sets with thermal of a real camera, and those with streets by night.
+REAL_THERMAL = {"mfnet", "msrs", "pst900", "fmb"}
+REAL_NIGHT = {"acdc", "mfnet", "msrs", "fmb"}
 
 WIDTH = 105  # characters of a line
 
@@ -49,7 +57,11 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
     """
     labels, training, task = trained.labels, trained.told, trained.task
     picture = PICTURES[task]
-    kinds = sorted({one["kind"] for one in training["data"]})
+    kinds = {one["kind"] for one in training["data"]}
+    drawn = task == "rgbt" and not kinds & REAL_THERMAL
+    drawn_night = "world" in kinds and not kinds & REAL_NIGHT
+    underground = kinds == {"pst900"}
+    scenes = "scenes underground" if underground else "street scenes"
     free = all(LICENCES[kind][1] for kind in kinds)
     use = (
         "Apache-2.0."
@@ -59,7 +71,7 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
     lines = [
         f"# {name}",
         "",
-        f"Semantic segmentation of street scenes in {picture}.",
+        f"Semantic segmentation of {scenes} in {picture}.",
         f"{len(labels)} classes: {', '.join(labels.names)}.",
         f"Network: {trained.architecture} at {size[1]}x{size[0]}, trained from {training['start']}.",
         "",
@@ -88,9 +100,9 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
         "",
         "- A small network, trained briefly on little data: a demonstration and a starting point,",
         "  not a safety function.",
-        *(["- All its thermal pictures are drawn; real thermal cameras differ."] if task == "rgbt" else []),
-        *([] if "acdc" in kinds else [DAYLIGHT]),
-        *(["- Dusk, night and fog it knows from the procedural street alone."] if "world" in kinds else []),
+        *(["- All its thermal pictures are drawn; real thermal cameras differ."] if drawn else []),
+        *([] if underground or kinds & REAL_NIGHT else [DAYLIGHT]),
+        *(["- Dusk, night and fog it knows from the procedural street alone."] if drawn_night else []),
         "- Thin and rare things (poles, signs, fences, bicycles) are where it errs most; see the table.",
         "- The confidence is the network's own probability and is not calibrated.",
         f"- The graph agrees with the trained network on {agreement:.3%} of the pixels.",

@@ -30,7 +30,7 @@ def export(
     pictures: Path | None = None,
     half_weights: bool = True,
 ) -> tuple[bundle.Bundle, float]:
-    """Export a supervised run, or the student of an SSR or GoodSAM run.
+    """Export a supervised or a SARTM run, or the student of an SSR or GoodSAM run.
 
     Args:
         run: its folder, with config.yaml, checkpoint.pt and results.json.
@@ -52,9 +52,11 @@ def export(
     if any(side < 32 or side % 32 for side in size):
         raise ValueError(f"Size {size[0]}x{size[1]} is not possible: give multiples of 32 with --size.")
     network = trained.network
+    if trained.fold is not None:
+        trained.fold(size)
     # The exporter itself folds what there is to fold in other networks.
     deployable = DeployedSegformer(network) if isinstance(network, Segformer) else network
-    deployed = Deployed(deployable, trained.pad).eval()
+    deployed = Deployed(deployable, trained.pad, trained.presence).eval()
     graph = to_onnx(deployed, size, half_weights, trained.channels)
     shown = trained.pictures if pictures is None else _in_folder(pictures, trained.channels == 4)
     seen = [_picture(*one, size, trained.channels) for one in shown]
@@ -96,6 +98,10 @@ def read(run: Path, *, own_pictures: bool) -> Trained:
             from training.export import ssr_run
 
             return ssr_run.read(run, results(run), pictures=own_pictures)
+        if made_by == "sartm":
+            from training.export import sartm_run
+
+            return sartm_run.read(run, results(run), pictures=own_pictures)
         from training.export import supervised_run
 
         return supervised_run.read(run, results(run), pictures=own_pictures)
@@ -124,6 +130,11 @@ def _picture(image: Path, warmth: Path | None, size: tuple[int, int], channels: 
     shrunk = [cv2.resize(colours, size[::-1], interpolation=cv2.INTER_AREA)]
     if channels == 4:
         # A picture without thermal serves too: the graph is to agree whatever it is given.
-        other = cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY) if warmth is None else thermal.read(warmth)
+        other = cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY) if warmth is None else _warmth(warmth, image)
         shrunk.append(cv2.resize(other, size[::-1], interpolation=cv2.INTER_AREA))
     return np.ascontiguousarray(np.dstack(shrunk), dtype=np.uint8)
+
+
+def _warmth(path: Path, image: Path) -> np.ndarray:
+    """Thermal uint8 [h, w]; of pictures of four channels it is in the file of the image."""
+    return thermal.read(path, "alpha" if path == image else "plain")

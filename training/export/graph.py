@@ -27,15 +27,17 @@ class Deployed(nn.Module):
         network: float32 image [1, 3, h, w], RGB, or [1, 4, h, w] with thermal last, normalised, to logits
             [1, classes, h/4, w/4].
         pad: columns by which a panorama is continued on each side, a multiple of 4; 0 for pinhole pictures.
+        presence: the network also takes which streams are present, float32 [1, 2].
     """
 
     mean: Tensor
     inverse_deviation: Tensor
 
-    def __init__(self, network: nn.Module, pad: int) -> None:
+    def __init__(self, network: nn.Module, pad: int, presence: bool = False) -> None:
         super().__init__()
         self.network = network
         self.pad = pad
+        self.presence = presence
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
         self.register_buffer("inverse_deviation", 1.0 / torch.tensor(STD).view(1, 3, 1, 1))
 
@@ -57,9 +59,9 @@ class Deployed(nn.Module):
             picture = torch.cat([picture * present[0], warmth * present[1]], dim=1)
         picture = wrap(picture, self.pad)
         size = [int(side) for side in picture.shape[2:]]
-        logits = functional.interpolate(
-            self.network(picture), size=size, mode="bilinear", align_corners=False
-        )
+        asked = (picture,) if not self.presence or present is None else (picture, present[None])
+        logits = self.network(*asked)
+        logits = functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)
         logits = logits[..., self.pad : size[1] - self.pad] if self.pad else logits
         highest, labels = logits.max(dim=1)
         confidence = 1.0 / torch.exp(logits - highest[:, None]).sum(dim=1)

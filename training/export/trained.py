@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +31,9 @@ class Trained:
         told: how it was trained, for bundle.yaml; no folder of the machine it was trained on.
         scores: validation set to its scores.
         method: paragraphs of the card about how it learned.
+        presence: the network also takes which streams are present.
+        fold: rewrites the network, in place, for pictures of one (height, width): the same function with less
+            work. None where there is nothing to do.
     """
 
     network: nn.Module
@@ -45,6 +48,8 @@ class Trained:
     told: dict[str, Any]
     scores: Mapping[str, Mapping[str, Any]]
     method: tuple[str, ...] = ()
+    presence: bool = False
+    fold: Callable[[tuple[int, int]], None] | None = None
 
 
 def spread(pictures: list[Picture], count: int = 6) -> tuple[Picture, ...]:

@@ -28,11 +28,13 @@ class Predictor:
         network: normalised picture to logits at a quarter of its size, in evaluation mode.
         size: (height, width) at which it sees pictures.
         pad: columns of wrap-around on each side, a multiple of 4; 0 for pinhole pictures.
+        presence: the network also takes which streams are present, float32 [1, 2].
     """
 
     network: nn.Module
     size: tuple[int, int]
     pad: int
+    presence: bool = False
 
     @torch.no_grad()
     def __call__(self, image: np.ndarray, present: Present = BOTH) -> np.ndarray:
@@ -40,7 +42,8 @@ class Predictor:
         device = next(self.network.parameters()).device
         seen = torch.from_numpy(cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_LINEAR))
         streams = torch.tensor([present], device=device)
-        logits = self.network(wrap(normalise(seen[None].to(device), streams), self.pad))
+        picture = wrap(normalise(seen[None].to(device), streams), self.pad)
+        logits = self.network(picture, streams) if self.presence else self.network(picture)
         full = functional.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
         labels = full[0, :, :, self.pad : self.pad + self.size[1]].argmax(0)
         return labels.to(torch.uint8).cpu().numpy()
