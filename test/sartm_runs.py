@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from small_sam2 import small_sam2
 from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model, Sam2Processor
 
 from samseg_ros.labels import label_set
@@ -27,33 +28,6 @@ CONFIG: dict[str, Any] = {
     "batch": 2, "schedule": {"steps": 2, "lr": 1e-3}, "workers": 0,
     "loop": {"device": "cpu", "average": None, "save_every": 100},
 }  # fmt: skip
-
-SAM2: dict[str, Any] = {
-    "vision_config": {
-        "model_type": "sam2_vision_model",
-        "backbone_config": {
-            "model_type": "sam2_hiera_det_model",
-            "hidden_size": 8,
-            "image_size": [64, 64],
-            "blocks_per_stage": [1, 1, 2, 1],
-            "embed_dim_per_stage": [8, 16, 32, 64],
-            "num_attention_heads_per_stage": [1, 1, 2, 2],
-            "window_size_per_stage": [8, 4, 14, 7],
-            "global_attention_blocks": [3],
-            "window_positional_embedding_background_size": [7, 7],
-        },
-        "backbone_channel_list": [64, 32, 16, 8],
-        "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
-        "fpn_hidden_size": 32,
-    },
-    "prompt_encoder_config": {"hidden_size": 32, "image_size": 64, "patch_size": 16},
-    "mask_decoder_config": {
-        "hidden_size": 32,
-        "mlp_dim": 2048,
-        "num_attention_heads": 8,
-        "iou_head_hidden_dim": 32,
-    },
-}
 
 
 def write_pairs(folder: Path) -> None:
@@ -92,7 +66,7 @@ def write_sam(path: Path, seed: int = 0) -> None:
 def write_sam2(folder: Path) -> None:
     """A SAM 2 with random weights, as the library saves it; its mask decoder is as wide as its features."""
     torch.manual_seed(0)
-    model = Sam2Model(Sam2Config(**SAM2))
+    model = Sam2Model(Sam2Config(**small_sam2(64, last_windows=(14, 7), num_attention_heads=8, mlp_dim=2048)))
     for one in model.vision_encoder.parameters():
         if not one.any():
             torch.nn.init.normal_(one, std=0.1)

@@ -3,11 +3,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from small_sam2 import small_sam2
 
 from training.foundation.masks import generator
 from training.foundation.settings import Sam2Masks
@@ -29,39 +29,13 @@ from training.foundation.sam2 import Sam2Generator, load, variant_of
 
 SIDE = 128
 LENIENT = {"points_per_side": 4, "pred_iou_thresh": 0, "stability_score_thresh": 0, "crop_nms_thresh": 1}
-PARTS: dict[str, Any] = {
-    "vision_config": {
-        "model_type": "sam2_vision_model",
-        "backbone_config": {
-            "model_type": "sam2_hiera_det_model",
-            "hidden_size": 8,
-            "image_size": [SIDE, SIDE],
-            "blocks_per_stage": [1, 1, 2, 1],
-            "embed_dim_per_stage": [8, 16, 32, 64],
-            "num_attention_heads_per_stage": [1, 1, 2, 2],
-            "window_size_per_stage": [8, 4, 4, 4],
-            "global_attention_blocks": [3],
-            "window_positional_embedding_background_size": [4, 4],
-        },
-        "backbone_channel_list": [64, 32, 16, 8],
-        "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
-        "fpn_hidden_size": 32,
-    },
-    "prompt_encoder_config": {"hidden_size": 32, "image_size": SIDE, "patch_size": 16},
-    "mask_decoder_config": {
-        "hidden_size": 32,
-        "mlp_dim": 32,
-        "num_attention_heads": 2,
-        "iou_head_hidden_dim": 32,
-    },
-}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sam2")
     torch.manual_seed(0)
-    Sam2Model(Sam2Config(**PARTS)).save_pretrained(path)
+    Sam2Model(Sam2Config(**small_sam2(SIDE))).save_pretrained(path)
     processor(path)
     return path
 
@@ -114,7 +88,7 @@ def test_crops_and_no_mask_that_is_good_enough(folder: Path) -> None:
 
 
 def test_a_network_for_videos_holds_one_for_pictures(tmp_path: Path) -> None:
-    video = Sam2VideoModel(Sam2VideoConfig(**PARTS, memory_attention_hidden_size=32))
+    video = Sam2VideoModel(Sam2VideoConfig(**small_sam2(SIDE), memory_attention_hidden_size=32))
     video.save_pretrained(tmp_path)
     processor(tmp_path)
     model, _ = load(tmp_path)

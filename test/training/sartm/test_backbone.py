@@ -22,6 +22,7 @@ from training.sartm.backbone_settings import BackboneSettings
 pytest.importorskip("segment_anything", reason="segment-anything is not installed")
 pytest.importorskip("torchvision", reason="torchvision is not installed")
 
+from small_sam2 import small_sam2
 from transformers import Sam2Config, Sam2ImageProcessor, Sam2Model, Sam2Processor
 
 from training.foundation import sam, sam2
@@ -30,32 +31,6 @@ from training.sartm.backbone import Backbone, backbone, load
 SIDE = 128  # that both see when nothing is resized
 KINDS = ("sam", "sam2")
 OTHER = (64, 96)
-SAM2: dict[str, Any] = {
-    "vision_config": {
-        "model_type": "sam2_vision_model",
-        "backbone_config": {
-            "model_type": "sam2_hiera_det_model",
-            "hidden_size": 8,
-            "image_size": [SIDE, SIDE],
-            "blocks_per_stage": [1, 1, 2, 1],
-            "embed_dim_per_stage": [8, 16, 32, 64],
-            "num_attention_heads_per_stage": [1, 1, 2, 2],
-            "window_size_per_stage": [8, 4, 14, 7],
-            "global_attention_blocks": [3],
-            "window_positional_embedding_background_size": [7, 7],
-        },
-        "backbone_channel_list": [64, 32, 16, 8],
-        "backbone_feature_sizes": [[32, 32], [16, 16], [8, 8]],
-        "fpn_hidden_size": 32,
-    },
-    "prompt_encoder_config": {"hidden_size": 32, "image_size": SIDE, "patch_size": 16},
-    "mask_decoder_config": {
-        "hidden_size": 32,
-        "mlp_dim": 32,
-        "num_attention_heads": 2,
-        "iou_head_hidden_dim": 32,
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +41,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     first = sam.build(sam.Encoder(width=32, depth=3, heads=2, global_blocks=(1,), image_size=SIDE))
     draw(first.image_encoder)
     torch.save(first.state_dict(), here / "sam.pth")
-    second = Sam2Model(Sam2Config(**SAM2))
+    second = Sam2Model(Sam2Config(**small_sam2(SIDE, last_windows=(14, 7))))
     draw(second.vision_encoder)
     second.save_pretrained(here / "sam2")
     Sam2Processor(Sam2ImageProcessor()).save_pretrained(here / "sam2")

@@ -11,6 +11,7 @@ import pytest
 import torch
 from segment_anything.modeling import MaskDecoder, TwoWayTransformer
 from segment_anything.modeling.prompt_encoder import PositionEmbeddingRandom
+from small_sam2 import small_sam2
 from torch import Tensor, nn
 from transformers import Sam2Config, Sam2Model
 
@@ -150,40 +151,13 @@ def test_nothing_is_made_while_running() -> None:
     assert torch.equal(resumed(*features()), first)
 
 
-def small_sam2(**decoder_part: Any) -> Sam2Model:
-    # The picture's encoder is of no interest here.
-    parts: dict[str, Any] = {
-        "vision_config": {
-            "backbone_config": {
-                "model_type": "sam2_hiera_det_model",
-                "hidden_size": 8,
-                "image_size": [64, 64],
-                "blocks_per_stage": [1, 1, 1, 1],
-                "embed_dim_per_stage": [8, 16, 32, 64],
-                "num_attention_heads_per_stage": [1, 1, 2, 2],
-                "window_size_per_stage": [8, 4, 4, 4],
-                "global_attention_blocks": [2],
-                "window_positional_embedding_background_size": [4, 4],
-            },
-            "backbone_channel_list": [64, 32, 16, 8],
-            "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
-            "fpn_hidden_size": WIDTH,
-        },
-        "prompt_encoder_config": {"hidden_size": WIDTH, "image_size": 64, "patch_size": 16},
-        "mask_decoder_config": {
-            "hidden_size": WIDTH,
-            "mlp_dim": 64,
-            "num_attention_heads": 2,
-            "iou_head_hidden_dim": WIDTH,
-            **decoder_part,
-        },
-    }
-    return Sam2Model(Sam2Config(**parts)).eval()
+def sam2(**decoder_part: Any) -> Sam2Model:
+    return Sam2Model(Sam2Config(**small_sam2(64, **{"mlp_dim": 64, **decoder_part}))).eval()
 
 
 @torch.no_grad()
 def test_it_starts_from_a_sam2() -> None:
-    sam, made = small_sam2(), decoder(4).eval()
+    sam, made = sam2(), decoder(4).eval()
     for parameter in sam.mask_decoder.parameters():
         nn.init.normal_(parameter, std=0.2)
     tokens = made.mask_tokens.weight.clone()
@@ -225,7 +199,7 @@ def test_a_sam_of_other_dimensions_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"does not fit: transformer\.\S+ has to be \[64, 32\], it is \[16, 32\]"
     ):
-        start_from(made, small_sam2(mlp_dim=16))
+        start_from(made, sam2(mlp_dim=16))
     with pytest.raises(ValueError, match=r"does not fit: frequencies .* there is none"):
         start_from(made, nn.Linear(1, 1))
     assert all(torch.equal(one, before[name]) for name, one in made.state_dict().items())
