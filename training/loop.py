@@ -13,13 +13,15 @@ from typing import Any
 
 import lightning_fabric
 import torch
+from pydantic import BaseModel
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from training import checkpoint
+from training import checkpoint, config
 from training.average import Average
 from training.device import uses_gpu
 from training.procedure import Loop
+from training.run_folder import CONFIG
 from training.schedule import Schedule, learning_rate, progress
 
 Losses = Mapping[str, Tensor]
@@ -45,6 +47,14 @@ def launch(settings: Loop) -> lightning_fabric.Fabric:
     )
     fabric.launch()
     return fabric
+
+
+def begin(fabric: lightning_fabric.Fabric, run: Path, settings: BaseModel) -> None:
+    """Make the run folder with its config.yaml; the first process does, the others wait."""
+    if fabric.is_global_zero:
+        run.mkdir(parents=True, exist_ok=True)
+        config.write(run / CONFIG, settings)
+    fabric.barrier()
 
 
 def fit(

@@ -10,13 +10,15 @@ from typing import TypeVar
 One = TypeVar("One")
 
 
-def portion(found: Sequence[One], skip: int, limit: int | None, folder: Path) -> tuple[One, ...]:
-    """At most `limit` samples after the first `skip`.
+def portion(
+    found: Sequence[One], skip: int, limit: int | None, folder: Path, what: str = "samples"
+) -> tuple[One, ...]:
+    """At most `limit` of what was found after the first `skip`.
 
     Raises:
         ValueError: there are none; names `folder`.
     """
     kept = tuple(found[skip:][:limit])
     if not kept:
-        raise ValueError(f"skip={skip} leaves none of the {len(found)} samples in {folder}: lower it.")
+        raise ValueError(f"skip={skip} leaves none of the {len(found)} {what} in {folder}: lower it.")
     return kept

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.cache_folder import claim
 from training.draft import draft
 from training.foundation.embedding import ImageEmbedding
 
@@ -103,19 +104,10 @@ def _write(file: Path, embedding: np.ndarray) -> None:
 
 def _claim(folder: Path, description: dict[str, object]) -> None:
     """Make `folder` the place of such embeddings, or see that it is."""
-    if folder.is_file():
-        raise ValueError(f"{folder} is a file, no folder of embeddings: set cache to one that is new.")
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / DESCRIPTION
-    if path.is_file():
+    if claim(folder, DESCRIPTION, "embeddings"):
         _check(path, description)
         return
-    # Hidden files are another process's drafts. It may have come between, hence the second look.
-    if any(not one.name.startswith(".") for one in folder.iterdir()) and not path.is_file():
-        raise ValueError(
-            f"{folder} holds files but no {DESCRIPTION}, so it is no folder of embeddings: set cache to one "
-            "that is empty or new."
-        )
     with draft(path) as temporary:
         temporary.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
 

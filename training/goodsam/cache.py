@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from training.cache_folder import claim
 from training.draft import draft
 from training.foundation.masks import MaskGenerator
 from training.goodsam.panorama import Panorama
@@ -222,20 +223,10 @@ def _description(identity: Mapping[str, Any], grid: Grid, vertical_fov: float | 
 
 def _claim(folder: Path, description: Mapping[str, Any]) -> None:
     """Make `folder` the place of such masks, or see that it is."""
-    if folder.is_file():
-        raise ValueError(f"{folder} is a file, no folder of masks: set cache= to one that is empty or new.")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / DESCRIPTION
-    if path.is_file():
+    if claim(folder, DESCRIPTION, "masks"):
         _check(folder, description)
         return
-    # Hidden files are another process's drafts. It may have come between, hence the second look.
-    if any(not one.name.startswith(".") for one in folder.iterdir()) and not path.is_file():
-        raise ValueError(
-            f"{folder} holds files but no {DESCRIPTION}, so it is no folder of masks: set cache= to one that "
-            "is empty or new."
-        )
-    _write(path, (json.dumps(description, indent=1) + "\n").encode())
+    _write(folder / DESCRIPTION, (json.dumps(description, indent=1) + "\n").encode())
 
 
 def _check(folder: Path, description: Mapping[str, Any]) -> dict[str, Any]:

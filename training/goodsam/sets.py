@@ -7,6 +7,7 @@ from pathlib import Path
 
 from samseg_ros.labels import LabelSet
 from training.data import densepass, panorama_pictures, stanford2d3d, wildpass, world
+from training.data.portion import portion
 from training.data.sample import Sample
 from training.goodsam.panorama import Panorama
 from training.goodsam.settings import Panoramas, Scored
@@ -22,7 +23,7 @@ def unlabelled(source: Panoramas, root: Path, target: LabelSet) -> list[Panorama
     folder = root / source.path
     if source.kind == "world":
         rendered = [_rendered(sample, folder) for sample in _drawn(folder, target)]
-        return _kept(rendered, source, folder)
+        return list(portion(rendered, source.skip, source.limit, folder, "panoramas"))
     if source.kind == "densepass":
         pictures = densepass.pictures(folder, source.split)
     elif source.kind == "wildpass":
@@ -31,7 +32,15 @@ def unlabelled(source: Panoramas, root: Path, target: LabelSet) -> list[Panorama
         pictures = stanford2d3d.pictures(folder, source.split)
     else:
         pictures = panorama_pictures.pictures(folder)
-    return _kept([Panorama(one, None, None, _name(one, folder)) for one in pictures], source, folder)
+    return list(
+        portion(
+            [Panorama(one, None, None, _name(one, folder)) for one in pictures],
+            source.skip,
+            source.limit,
+            folder,
+            "panoramas",
+        )
+    )
 
 
 def labelled(source: Scored, root: Path, target: LabelSet) -> list[Panorama]:
@@ -52,7 +61,7 @@ def labelled(source: Scored, root: Path, target: LabelSet) -> list[Panorama]:
     else:
         raise ValueError(f"The validation set {source.name} is of kind pictures, which has no labels.")
     panoramas = [Panorama(one.image, one, None, _name(one.image, folder)) for one in found]
-    return _kept(panoramas, source, folder)
+    return list(portion(panoramas, source.skip, source.limit, folder, "panoramas"))
 
 
 def _drawn(folder: Path, target: LabelSet) -> list[Sample]:
@@ -74,12 +83,3 @@ def _rendered(sample: Sample, folder: Path) -> Panorama:
 def _name(image: Path, folder: Path) -> str:
     """The path from the set's folder on, as one word."""
     return "-".join([folder.name, *image.relative_to(folder).with_suffix("").parts])
-
-
-def _kept(found: list[Panorama], source: Panoramas, folder: Path) -> list[Panorama]:
-    kept = found[source.skip :][: source.limit]
-    if not kept:
-        raise ValueError(
-            f"skip={source.skip} leaves none of the {len(found)} panoramas in {folder}: lower it."
-        )
-    return kept

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from samseg_ros.labels import LabelSet, label_set
-from training import checkpoint, config, provenance, run_folder
+from training import checkpoint, provenance, run_folder
 from training.data import augment
 from training.data.mixture import shuffled
 from training.data.prefetch import prefetch
@@ -25,7 +25,7 @@ from training.goodsam.network import STRIDE, Batch, GoodSAM
 from training.goodsam.panorama import Panorama, read
 from training.goodsam.sets import labelled, unlabelled
 from training.goodsam.settings import Settings
-from training.loop import Losses, fit, launch
+from training.loop import Losses, begin, fit, launch
 from training.networks import Segformer, segformer
 from training.supervised.train import build, settings_of, start_from
 
@@ -57,10 +57,7 @@ def train(settings: Settings) -> dict[str, Any]:
     model = GoodSAM(load_assistant(settings, labels), build_student(settings, labels), settings)
     masks = open_masks(settings, panoramas) if settings.weights.needs_masks else None
     run = settings.run
-    if fabric.is_global_zero:
-        run.mkdir(parents=True, exist_ok=True)
-        config.write(run / run_folder.CONFIG, settings)
-    fabric.barrier()
+    begin(fabric, run, settings)
     shown = [panoramas[i] for i in np.unique(np.linspace(0, len(panoramas) - 1, SHOWN).round().astype(int))]
 
     def scores(network: nn.Module) -> dict[str, Any]:

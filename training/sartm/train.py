@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from samseg_ros.labels import LabelSet, label_set
-from training import checkpoint, config, provenance, run_folder
+from training import checkpoint, provenance, run_folder
 from training.data.composition import Composer
 from training.data.memory import Memory
 from training.data.mixture import Mixture
 from training.data.prefetch import prefetch
 from training.data.sample import Sample
-from training.loop import Losses, fit, launch
+from training.loop import Losses, begin, fit, launch
 from training.sartm.backbone_settings import Sam2Backbone, SamBackbone
 from training.sartm.evaluate import HeldOut, score
 from training.sartm.network import SARTM, build, parameters
@@ -56,10 +56,7 @@ def train(settings: Settings) -> dict[str, Any]:
     run = settings.run
     begun = (run / checkpoint.NAME).is_file()
     model = Objective(build(settings, len(labels), start=not begun), settings, text)
-    if fabric.is_global_zero:
-        run.mkdir(parents=True, exist_ok=True)
-        config.write(run / run_folder.CONFIG, settings)
-    fabric.barrier()
+    begin(fabric, run, settings)
     memory = Memory(settings.tallest, int(settings.memory_gb * 2**30), with_thermal=True)
     composer = Composer(
         mixture=Mixture(sets, tuple(one.weight for one in settings.data), settings.seed),

@@ -201,6 +201,8 @@ class Settings(Strict):
             them: the more those others differ, the less the statistics suit.
         self_training: null trains on the source alone.
         rare_classes: null draws source pictures evenly.
+        memory_gb: decoded pictures are kept in memory up to this much, half of it for the source and half for
+            the target, and up to as much again of those that are scored.
         feature_distance, masking, regularisation: null leaves them out.
     """
 

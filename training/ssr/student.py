@@ -18,12 +18,14 @@ STUDENT, SEGFORMER_ENCODER = "student.", "model.segformer."
 
 
 def build_student(settings: Settings, labels: LabelSet) -> DAFormer:
-    """The student with the weights that it starts from.
+    """The student with the weights that it starts from; those of a run that goes on are in its checkpoint.
 
     Raises:
         FileNotFoundError, ValueError: weights that are not there or do not fit.
     """
     wanted = settings.network
+    if (settings.run / checkpoint.NAME).is_file():
+        wanted = wanted.model_copy(update={"weights": None, "init": None})
     network = daformer(
         wanted.variant,
         len(labels),

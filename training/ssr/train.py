@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from samseg_ros.labels import LabelSet, label_set
-from training import config, provenance, run_folder
+from training import provenance, run_folder
 from training.data.memory import Memory
 from training.data.prefetch import prefetch
 from training.data.sample import Sample
 from training.foundation.embedding import ImageEmbedding, image_embedding
 from training.foundation.embedding_cache import EmbeddingCache
-from training.loop import Losses, fit, launch
+from training.loop import Losses, begin, fit, launch
 from training.ssr import sheet, statistics
 from training.ssr.crops import SourceCrops, TargetCrops
 from training.ssr.network import SSR, Batch
@@ -52,10 +52,7 @@ def train(settings: Settings) -> dict[str, Any]:
     embedding = open_embedding(settings, fabric.device)
     model = SSR(build_student(settings, labels), settings, embed(settings, embedding))
     run = settings.run
-    if fabric.is_global_zero:
-        run.mkdir(parents=True, exist_ok=True)
-        config.write(run / run_folder.CONFIG, settings)
-    fabric.barrier()
+    begin(fabric, run, settings)
     sources = SourceCrops(settings, source, counts)
     targets = TargetCrops(settings, target) if settings.self_training is not None else None
     memory = Memory(settings.size[0] * 2, int(settings.memory_gb * 2**30))

@@ -21,7 +21,7 @@ from training.data.memory import Memory
 from training.data.mixture import Mixture, class_frequencies
 from training.data.prefetch import prefetch
 from training.data.sample import Sample
-from training.loop import Losses, fit, launch
+from training.loop import Losses, begin, fit, launch
 from training.loss import cross_entropy, enet_weights
 from training.modalities import presences
 from training.networks import Segformer, normalise, segformer, widen
@@ -55,10 +55,7 @@ def train(settings: Settings) -> dict[str, Any]:
     run = settings.run
     if settings.init is not None and not (run / checkpoint.NAME).is_file():
         start_from(network, settings.init, labels, settings.channels)
-    if fabric.is_global_zero:
-        run.mkdir(parents=True, exist_ok=True)
-        config.write(run / run_folder.CONFIG, settings)
-    fabric.barrier()
+    begin(fabric, run, settings)
 
     memory = Memory(settings.tallest, int(settings.memory_gb * 2**30), with_thermal=settings.with_thermal)
     mixture = Mixture(sets, tuple(one.weight for one in settings.data), settings.seed)

@@ -2,10 +2,6 @@
 """GoodSAM from masks to a bundle on tiny panoramas, by the command line; one process and two."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from ssr_runs import write_ssr_run
+from torchrun import two_processes
 
 from samseg_ros import bundle, engine
 from samseg_ros.labels import label_set
@@ -226,14 +223,7 @@ def test_two_processes_equal_one_with_twice_the_batch(
 ) -> None:
     words = [str(experiment), "seed=3"]
     assert main(["goodsam", *words, f"out={tmp_path / 'one'}"]) == 0
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
-    command += ["-m", "training", "goodsam", *words, f"out={tmp_path / 'two'}", "batch=1"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    two_processes("goodsam", *words, f"out={tmp_path / 'two'}", "batch=1")
     one, two = (checkpoint.load(tmp_path / name / checkpoint.NAME)["network"] for name in ("one", "two"))
     start = checkpoint.weights(assistant)
     assert any(not torch.equal(one[f"assistant.{name}"], start[name]) for name in start)

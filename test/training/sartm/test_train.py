@@ -2,10 +2,6 @@
 """SARTM by the command line, on tiny pairs and a tiny random SAM; continued, in two processes, in parts."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from sartm_runs import CONFIG, write_experiment, write_sam
+from torchrun import two_processes
 
 from samseg_ros.labels import MFNET9, STREET11
 from training import checkpoint, config
@@ -127,14 +124,7 @@ def test_all_of_its_parts_in_half_precision(experiment: Path, tmp_path: Path) ->
 
 
 def test_two_processes_learn_from_all_of_the_batch(experiment: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
-    command += ["-m", "training", "sartm", str(experiment), f"out={tmp_path / 'two'}", "validation.0.limit=1"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr
+    two_processes("sartm", str(experiment), f"out={tmp_path / 'two'}", "validation.0.limit=1")
     found = network(tmp_path / "two")
     assert found["shared.seen"].sum() == 3 and all(value.isfinite().all() for value in found.values())
     assert 0 <= results(tmp_path / "two")["validation"]["drawn"]["miou"] <= 1

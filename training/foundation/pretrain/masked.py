@@ -13,6 +13,7 @@ from samseg_ros.labels import label_set
 from training.data import panorama_pictures, world
 from training.data.augment import resize
 from training.data.memory import Kept, Pair
+from training.data.portion import portion
 from training.data.sample import Sample, read_image, read_label
 from training.foundation.masks import MaskGenerator, generator
 from training.foundation.pretrain.settings import Pictures
@@ -49,10 +50,7 @@ def pictures(one: Pictures, root: Path) -> tuple[Picture, ...]:
     else:
         inside = folder / "rgb" if one.kind == "world" else folder
         found = [Picture(path) for path in panorama_pictures.pictures(inside, "a folder of pictures")]
-    kept = tuple(found[one.skip :][: one.limit])
-    if not kept:
-        raise ValueError(f"skip={one.skip} leaves none of the {len(found)} pictures in {folder}: lower it.")
-    return kept
+    return portion(found, one.skip, one.limit, folder, "pictures")
 
 
 def _with_truth(sample: Sample, folder: Path) -> Picture:

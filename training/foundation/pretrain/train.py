@@ -12,14 +12,14 @@ import lightning_fabric
 import torch
 from torch import nn
 
-from training import checkpoint, config, provenance, run_folder
+from training import checkpoint, provenance, run_folder
 from training.data.prefetch import prefetch
 from training.foundation.pretrain import draws, evaluate, sheet
 from training.foundation.pretrain.masked import Memory, Picture, pictures
 from training.foundation.pretrain.network import Batch, Pretraining
 from training.foundation.pretrain.settings import Settings
 from training.foundation.sam import Encoder, build
-from training.loop import Losses, fit, launch
+from training.loop import Losses, begin, fit, launch
 
 CHECKPOINT = "sam.pth"
 
@@ -43,10 +43,7 @@ def train(settings: Settings) -> dict[str, Any]:
     torch.manual_seed(settings.seed)
     model = Pretraining(build(encoder(settings)), settings.hidden, settings.weights)
     run = settings.run
-    if fabric.is_global_zero:
-        run.mkdir(parents=True, exist_ok=True)
-        config.write(run / run_folder.CONFIG, settings)
-    fabric.barrier()
+    begin(fabric, run, settings)
     shown = next(iter(scored.values()), sets[0])
 
     def scores(network: nn.Module) -> dict[str, Any]:
