@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
+from samseg_ros.labels import UNLABELED
 from training.modalities import BOTH, Present
 from training.networks import MEAN, STD, THERMAL_MEAN, THERMAL_STD, wrap
 
@@ -63,8 +64,11 @@ class Deployed(nn.Module):
         logits = self.network(*asked)
         logits = functional.interpolate(logits, size=size, mode="bilinear", align_corners=False)
         logits = logits[..., self.pad : size[1] - self.pad] if self.pad else logits
-        highest, labels = logits.max(dim=1)
-        confidence = 1.0 / torch.exp(logits - highest[:, None]).sum(dim=1)
+        highest = logits.amax(dim=1, keepdim=True)
+        # The first class that is highest. An ArgMax is the same, but costs OpenVINO 6 % of a whole panorama.
+        ids = torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device).view(1, -1, 1, 1)
+        labels = torch.where(logits == highest, ids, float(UNLABELED)).amin(dim=1)
+        confidence = 1.0 / torch.exp(logits - highest).sum(dim=1)
         # By way of int32: TensorRT gives uint8 at an output only from a Cast out of int32 or a float.
         return labels[0].to(torch.int32).to(torch.uint8), torch.round(confidence[0] * 255.0).to(torch.uint8)
 

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exported graph against PyTorch, on a small SegFormer with spread-out logits."""
 
+import math
+
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from samseg_ros.labels import UNLABELED
 from training.export import verify
 from training.export.graph import OPSET, Deployed, inputs, to_onnx
 from training.export.segformer import DeployedSegformer
@@ -74,6 +77,21 @@ def test_the_graph_gives_argmax_and_softmax_of_the_network(
     assert len(np.unique(labels)) > 2
     assert (labels == expected.numpy()).mean() > 0.995
     assert np.abs(confidence - probability.numpy() * 255).max() < 4
+
+
+def test_of_classes_that_are_equal_the_first_counts_and_of_none_none() -> None:
+    logits = torch.zeros(1, 3, *SIZE)
+    logits[:, 1:, 0] = 2.0  # the first row: two of three
+    logits[:, 2, 1] = 1.0
+    logits[:, :, 32:] = float("nan")  # what a runtime gives that overflowed
+
+    class Same(nn.Module):
+        def forward(self, picture: Tensor) -> Tensor:
+            return logits
+
+    labels, confidence = Deployed(Same(), pad=0)(torch.zeros(*SIZE, 3, dtype=torch.uint8))
+    assert [int(labels[row].unique()) for row in (0, 1, 40)] == [1, 2, UNLABELED]
+    assert int(confidence[0, 0]) == round(255 / (2 + math.exp(-2)))
 
 
 def test_the_panorama_has_no_seam(graph: bytes, network: Segformer, image: np.ndarray) -> None:
