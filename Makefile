@@ -28,5 +28,5 @@ $(VENV)/.demo: setup.py package.xml | $(BIN)/python
 	touch $@
 
 $(VENV)/.test: setup.py package.xml | $(VENV)/.demo
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[ros,demo,onnx,train,test]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -e '.[ros,demo,onnx,train,bench,test]'
 	touch $@

@@ -71,12 +71,14 @@ setup(
             "tensorboard",
             "torchvision>=0.17",
         ],
+        "bench": ["matplotlib>=3.7", "psutil"],
         "test": [
             "pytest<9",
             "hypothesis",
             "ruff",
             "mypy",
             "types-PyYAML",
+            "types-psutil",
             "types-tqdm",
             # It builds plans without a GPU.
             *(f"{package}; {WHERE_RTX_IS}" for package in (*TENSORRT_RTX, "cuda-bindings>=13")),

@@ -24,6 +24,20 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     }
 
 
+def over(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The figures of several rounds as one: of each number its :func:`spread`, of the rest the first."""
+    merged: dict[str, Any] = {}
+    for key, first in rounds[0].items():
+        values = [one[key] for one in rounds if one.get(key) not in (None, {})]
+        if values and isinstance(values[0], dict):
+            merged[key] = over(values)
+        elif values and all(isinstance(value, int | float) for value in values):
+            merged[key] = spread(values)
+        else:
+            merged[key] = first
+    return merged
+
+
 def cloud(random: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """A picture uint8 [h, w, 3] of soft coloured blobs: no flat areas, no noise."""
     coarse = random.integers(0, 256, (size[0] // 16, size[1] // 16, 3), np.uint8)

@@ -16,7 +16,7 @@ def bgr_table(labels: LabelSet) -> np.ndarray:
 
 def colorize(mask: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Ids uint8 [h, w] → BGR uint8 [h, w, 3] by a table of :func:`bgr_table`."""
-    return cv2.LUT(cv2.merge((mask, mask, mask)), table)
+    return cv2.applyColorMap(mask, table)
 
 
 def overlay(image: np.ndarray, color: np.ndarray, alpha: float = 0.5) -> np.ndarray:

@@ -40,6 +40,10 @@ class Program:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def status(self) -> int | None:
         """The exit status, or None while it runs."""
         return self._process.poll()
