@@ -4,8 +4,8 @@
 Both nodes run a SegFormer-B0 of the same size on the same pictures, each a process between a camera process
 and a consumer process. The baseline (benchmarks/obvious.py) runs over Fast DDS as it is installed. At 10 and
 30 Hz neither keeps up on a CPU: the baseline's queue fills and its masks grow old, ours drops what it cannot
-do. At the lowest rate both keep up: that is what the network and its surroundings cost. Both take turns in
-rounds; a ratio is one round's.
+do. At the lowest rate there is time for every frame: that is what the network and its surroundings cost, but
+for frames that Fast DDS as installed loses. Both take turns in rounds; a ratio is one round's.
 """
 
 from __future__ import annotations

@@ -14,8 +14,10 @@ import numpy as np
 
 from benchmarks import machine
 
+Spread = dict[str, float]  # {"median", "min", "max"}
 
-def spread(values: Sequence[float]) -> dict[str, float]:
+
+def spread(values: Sequence[float]) -> Spread:
     """``{"median", "min", "max"}`` of repeated measurements."""
     return {
         "median": round(float(np.median(values)), 4),
