@@ -206,7 +206,7 @@ def test_the_page_holds_the_figures_of_each_part(docs: Path) -> None:
     for said in (
         "Some CPU, 2 cores, 25.3 GB",
         "openvino 2026.4.1",
-        "load average of the minute before: 0.12",
+        "load average of the minute before was 0.12",
     ):
         assert said in text
     assert "[all.json](../results/all.json)" in text and "quick run" not in text and "NVIDIA GPU." not in text
