@@ -21,6 +21,13 @@ RGBT = (
     "that have no thermal are scored from RGB alone.",
 )
 
+TWO_BRANCH = (
+    "CMX on two MiT encoders: thermal, scaled to 8 bits by percentiles, has an encoder of its own, and both "
+    "streams rectify each other and are fused at every stage. A missing stream adds nothing, and was missing "
+    "often in training, so that either stream alone will do. Scores named `_rgb_only` and `_thermal_only` "
+    "are those without the other; sets that have no thermal are scored from RGB alone.",
+)
+
 
 def read(run: Path, results: dict[str, Any], *, pictures: bool) -> Trained:
     """The trained network of a run folder; `pictures` wants some of its first validation set.
@@ -36,7 +43,7 @@ def read(run: Path, results: dict[str, Any], *, pictures: bool) -> Trained:
     found = samples(settings.validation[0], settings.data_root, labels) if pictures else ()
     return Trained(
         network=network.eval(),
-        architecture=f"SegFormer-{settings.network.variant}",
+        architecture=f"{'two MiT' if settings.presence else 'SegFormer'}-{settings.network.variant}",
         labels=labels,
         task=settings.task,
         projection=settings.projection,
@@ -46,7 +53,8 @@ def read(run: Path, results: dict[str, Any], *, pictures: bool) -> Trained:
         pictures=spread([(one.image, one.thermal) for one in found]) if found else (),
         told=_told(settings, results),
         scores=results["validation"],
-        method=RGBT if settings.with_thermal else (),
+        method=TWO_BRANCH if settings.presence else RGBT if settings.with_thermal else (),
+        presence=settings.presence,
     )
 
 

@@ -44,9 +44,15 @@ class Validation(Source):
 
 
 class Network(Strict):
-    """The network to train; see `training.networks.segformer`."""
+    """The network to train; see `training.networks.segformer`.
+
+    Attributes:
+        fusion: of RGB and thermal, for task rgbt: "early", thermal is a fourth channel of the picture, or
+            "two_branch", each has its encoder; see `training.sartm.two_branch`.
+    """
 
     variant: Literal["b0", "b1", "b2", "b3", "b4", "b5"] = "b0"
+    fusion: Literal["early", "two_branch"] = "early"
     drop_path: float = Field(default=0.1, ge=0, lt=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     decoder: int | None = Field(default=None, gt=0)
@@ -121,6 +127,8 @@ class Settings(Strict):
             raise ValueError("windows must be at least 32 and multiples of 4")
         if min(window.since for window in self.windows) > 0:
             raise ValueError("the first of windows must have since: 0")
+        if self.presence and not self.with_thermal:
+            raise ValueError(f"network.fusion two_branch needs task rgbt, not {self.task}")
         names = [one.name for one in self.validation]
         if len(set(names)) != len(names):
             raise ValueError(f"validation sets {names} must have different names")
@@ -138,6 +146,11 @@ class Settings(Strict):
     def channels(self) -> int:
         """Of the network's input."""
         return 4 if self.with_thermal else 3
+
+    @property
+    def presence(self) -> bool:
+        """Does the network also take which streams are present?"""
+        return self.network.fusion == "two_branch"
 
     @property
     def run(self) -> Path:

@@ -25,6 +25,7 @@ from training.loop import Losses, begin, fit, launch
 from training.loss import cross_entropy, enet_weights
 from training.modalities import presences
 from training.networks import Segformer, normalise, segformer, widen
+from training.sartm.two_branch import TwoBranch, two_branch
 from training.supervised import sheet
 from training.supervised.evaluate import Predictor, evaluate
 from training.supervised.sets import samples
@@ -54,7 +55,8 @@ def train(settings: Settings) -> dict[str, Any]:
     network = build(settings, len(labels))
     run = settings.run
     if settings.init is not None and not (run / checkpoint.NAME).is_file():
-        start_from(network, settings.init, labels, settings.channels)
+        # Of two branches each sees three channels, so there is nothing to widen.
+        start_from(network, settings.init, labels, 3 if settings.presence else settings.channels)
     begin(fabric, run, settings)
 
     memory = Memory(settings.tallest, int(settings.memory_gb * 2**30), with_thermal=settings.with_thermal)
@@ -74,7 +76,7 @@ def train(settings: Settings) -> dict[str, Any]:
         fabric,
         network,
         batches=partial(batches, settings, composer, fabric),
-        loss=partial(segmentation_loss, fabric, settings.loss_stride, weights),
+        loss=partial(segmentation_loss, fabric, settings, weights),
         evaluate=partial(validate, settings, held_out, memory, labels),
         run=run,
         settings=settings.loop,
@@ -84,24 +86,21 @@ def train(settings: Settings) -> dict[str, Any]:
     )
     results = {**report, "label_set": labels.name, "data": learned_from(settings, sets), **provenance.state()}
     if fabric.is_global_zero:
-        predictor = Predictor(network.eval(), settings.size, padding(settings))
+        seen = predictor(settings, network.eval())
         for name, part in held_out.items():
-            sheet.write(run / f"{name}.jpg", predictor, part, memory, labels)
+            sheet.write(run / f"{name}.jpg", seen, part, memory, labels)
         run_folder.write_results(run, results)
     return results
 
 
-def build(settings: Settings, num_classes: int) -> Segformer:
+def build(settings: Settings, num_classes: int) -> Segformer | TwoBranch:
     """The untrained network of an experiment, channels-last: on a CPU that is a tenth to a quarter faster."""
     wanted = settings.network
-    network = segformer(
-        wanted.variant,
-        num_classes,
-        channels=settings.channels,
-        drop_path=wanted.drop_path,
-        dropout=wanted.dropout,
-        decoder=wanted.decoder,
-        weights=wanted.weights,
+    shape = wanted.model_dump(include={"drop_path", "dropout", "decoder", "weights"})
+    network: Segformer | TwoBranch = (
+        two_branch(wanted.variant, num_classes, **shape)
+        if settings.presence
+        else segformer(wanted.variant, num_classes, channels=settings.channels, **shape)
     )
     return network.to(memory_format=torch.channels_last)
 
@@ -185,11 +184,17 @@ def batches(
 
 
 def segmentation_loss(
-    fabric: lightning_fabric.Fabric, stride: int, weights: Tensor | None, network: nn.Module, batch: Batch
+    fabric: lightning_fabric.Fabric,
+    settings: Settings,
+    weights: Tensor | None,
+    network: nn.Module,
+    batch: Batch,
 ) -> Losses:
-    """Cross-entropy at 1 / stride of the picture's size, a mean over the pixels of all processes."""
+    """Cross-entropy at 1 / loss_stride of the picture's size, a mean over the pixels of all processes."""
     images, targets, present = (part.to(fabric.device) for part in batch)
-    logits = network(normalise(images, present))
+    picture = normalise(images, present)
+    logits = network(picture, present) if settings.presence else network(picture)
+    stride = settings.loss_stride
     targets = targets[:, stride // 2 :: stride, stride // 2 :: stride].long()
     total, count = cross_entropy(
         logits.float(), targets, None if weights is None else weights.to(fabric.device)
@@ -207,14 +212,19 @@ def validate(
     network: nn.Module,
 ) -> dict[str, Any]:
     """Scores on each validation set, also from either stream alone; "miou" is that of the first."""
-    predictor = Predictor(network, settings.size, padding(settings))
+    seen = predictor(settings, network)
     scores = {}
     for name, part in held_out.items():
         thermal = memory.with_thermal and all(sample.thermal is not None for sample in part)
         for ending, present in presences(thermal).items():
-            confusion = evaluate(predictor, part, memory, labels, present)
+            confusion = evaluate(seen, part, memory, labels, present)
             scores[f"{name}{ending}"] = {**confusion.report(labels), "images": len(part)}
     return {"miou": next(iter(scores.values()))["miou"], "validation": scores}
+
+
+def predictor(settings: Settings, network: nn.Module) -> Predictor:
+    """The network as it will be deployed."""
+    return Predictor(network, settings.size, padding(settings), settings.presence)
 
 
 def padding(settings: Settings) -> int:

@@ -18,6 +18,7 @@ from training.supervised.sets import samples
 from training.supervised.settings import Settings
 from training.supervised.train import class_weights
 
+PARTS = {"data": "", "validation": "name: seen, "}
 ROOM = Path(__file__).parents[3] / "training" / "supervised"
 
 
@@ -142,6 +143,21 @@ def test_an_rgbt_bundle_from_an_rgb_run(run: Path, data: Path, world: Path, tmp_
         for present in ((1, 1), (1, 0), (0, 1))
     ]
     assert (confident[0] != confident[1]).any() and (confident[0] != confident[2]).any()
+
+
+def test_a_bundle_of_two_branches_knows_what_is_present(data: Path, world: Path, tmp_path: Path) -> None:
+    out, model = tmp_path / "cmx", tmp_path / "model"
+    sets = [f"{key}=[{{{name}kind: world, path: {world}}}]" for key, name in PARTS.items()]
+    more = ["task=rgbt", "network.fusion=two_branch", "schedule.steps=2", *sets]
+    assert main(words(data, out, *more)) == 0
+    assert main(["export", str(out), "--out", str(model)]) == 0
+    assert "CMX on two MiT encoders" in (model / "card.md").read_text()
+    made = engine.load(bundle.load(model), runtime="onnxruntime")
+    image, thermal = (np.full((64, 64, *rest), 90, np.uint8) for rest in ((3,), ()))
+    hidden = np.array([1, 0], np.float32)
+    alone = made.infer(image=image, thermal=thermal, present=hidden).confidence.copy()
+    assert (made.infer(image=image, thermal=thermal * 0, present=hidden).confidence == alone).all()
+    assert (made.infer(image=image, thermal=thermal, present=hidden * 0 + 1).confidence != alone).any()
 
 
 def test_thermal_needs_a_set_that_has_it(
