@@ -7,15 +7,16 @@ import argparse
 from pathlib import Path
 
 from training.study.goodsam.rows import NAMES as GOODSAM
+from training.study.sartm.rows import NAMES as SARTM
 from training.study.ssr.rows import NAMES as SSR
 
 CHECKOUT = Path(__file__).parents[2]
-ROWS = {"goodsam": GOODSAM, "ssr": SSR}
+ROWS = {"goodsam": GOODSAM, "ssr": SSR, "sartm": SARTM}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("name", choices=tuple(ROWS), metavar="NAME", help=f"which table: {' or '.join(ROWS)}")
+    parser.add_argument("name", choices=tuple(ROWS), metavar="NAME", help=f"which table: {', '.join(ROWS)}")
     parser.add_argument(
         "--root",
         type=Path,
@@ -94,6 +95,10 @@ def run(args: argparse.Namespace) -> int:
         from training.study.ssr.study import study as study_ssr
 
         study_ssr(root, **told, real=None if args.real is None else args.real.resolve())
+    elif args.name == "sartm":
+        from training.study.sartm.study import study as study_sartm
+
+        study_sartm(root, **told)
     else:
         from training.study.goodsam.study import study as study_goodsam
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from training.study import process
 from training.study.steps import Step
 
+LIGHTS = ("day", "dusk", "night", "fog", "overexposed")
+
 # Words of `python -m training world`. Styles and seeds differ, so no scene is in two sets.
 SETS = {
     "pinhole_a": (
@@ -24,6 +26,19 @@ SETS = {
         "--hz 4 --seed 7400"
     ),
     "pinhole_b_val": "--camera pinhole --size 192x256 --style b --light day --frames 80 --seed 7500",
+    **{
+        f"rgbt_{light}": (
+            f"--camera pinhole --size 192x256 --style b --light {light} --frames 160 --frames-per-scene 2 "
+            f"--speed 60 --hz 4 --seed {7600 + number}"
+        )
+        for number, light in enumerate(LIGHTS)
+    },
+    **{
+        f"rgbt_{light}_val": (
+            f"--camera pinhole --size 192x256 --style b --light {light} --frames 32 --seed {7700 + number}"
+        )
+        for number, light in enumerate(LIGHTS)
+    },
 }
 
 
