@@ -12,7 +12,8 @@ test: $(VENV)/.test  ## lint, types and the whole test suite
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=test/training
+	$(BIN)/python -m pytest test/training
 
 venv: $(VENV)/.demo $(VENV)/.test  ## everything that demo and test need
 
