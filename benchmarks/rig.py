@@ -40,8 +40,7 @@ class Rig:
     """Cameras of one `size` (height, width) that send `frames` frames at `hz`, and the topics of the masks.
 
     `warm_up` frames go before, which are not counted. `patience_s` is how long masks may still come after the
-    last frame; `expected` is what every mask should hold (uint8), where that is known, `mask_size` what size
-    it should have where that is not the camera's.
+    last frame; `expected` is what every mask should hold (uint8), where that is known.
     """
 
     images: tuple[str, ...]
@@ -53,7 +52,6 @@ class Rig:
     warm_up: int = 5
     patience_s: float = 2.0
     expected: np.ndarray | None = None
-    mask_size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ def consumer_of(rig: Rig, folder: Path) -> list[str]:
     """The arguments of the process that reads the masks and leaves ``consumer.json`` in `folder`."""
     words = ["-m", "benchmarks.consumer", "--out", str(folder / "consumer.json")]
     words += [word for topic in rig.masks for word in ("--mask", topic)]
-    words += ["--size", *map(str, rig.mask_size or rig.size)]
+    words += ["--size", *map(str, rig.size)]
     if rig.expected is not None:
         expected = folder / "expected"
         expected.write_bytes(rig.expected.tobytes())

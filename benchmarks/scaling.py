@@ -36,11 +36,11 @@ def measure(camera: str, panorama: str, rounds: int, seconds: float) -> dict[str
             for count in CAMERAS:
                 for where in (TOGETHER, APART):
                     taken = cameras(camera, count, where, seconds, Path(folder))
-                    counted.setdefault(f"{count}, {where}", []).append(_figures(taken, seconds))
+                    counted.setdefault(f"{count}, {where}", []).append(_figures(taken))
             for height, width in SIZES:
                 rig = Rig((IMAGE,), (MASK,), (height, width), SIZE_HZ, max(8, round(SIZE_HZ * seconds)))
                 taken = take(rig, [node(panorama)])
-                sized.setdefault(f"{width}x{height}", []).append(_figures(taken, seconds))
+                sized.setdefault(f"{width}x{height}", []).append(_figures(taken))
     return {
         "cameras": {
             "bundle": bundles.load(camera).name,
@@ -75,7 +75,7 @@ def cameras(bundle: str, count: int, where: str, seconds: float, folder: Path) -
     return take(rig, nodes)
 
 
-def _figures(taken: Take, seconds: float) -> dict[str, Any]:
+def _figures(taken: Take) -> dict[str, Any]:
     figures = taken.figures()
     overheads = [float(one[-1]["overhead p50 [ms]"]) for one in taken.reports.values()]
     answered = figures["sent"] - figures["unanswered"]

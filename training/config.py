@@ -53,6 +53,12 @@ def read(path: Path, model: type[Model], overrides: Sequence[str] = ()) -> Model
         raise ValueError(f"{path}: {explain(error, model)}") from error
 
 
+def different(names: Sequence[str]) -> None:
+    """For the names of validation sets, which are keys of results.json: ValueError where two are the same."""
+    if len(set(names)) != len(names):
+        raise ValueError(f"validation sets {list(names)} must have different names")
+
+
 def write(path: Path, model: BaseModel) -> None:
     """Write `model` as YAML that `read` reads back."""
     with draft(path) as temporary:

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from samseg_ros.labels import label_set
-from training.config import Strict
+from training.config import Strict, different
 from training.data.augment import Augmentation
 from training.foundation.settings import MaskSettings
 from training.goodsam.windows import Grid
@@ -214,9 +214,7 @@ class Settings(Strict):
             raise ValueError(
                 f"size and windows {numbers} must be multiples of 4, the scale of the networks' logits"
             )
-        names = [one.name for one in self.validation]
-        if len(set(names)) != len(names):
-            raise ValueError(f"validation sets {names} must have different names")
+        different([one.name for one in self.validation])
         if min(self.grid.window) < 32:
             raise ValueError(f"windows {list(self.windows.size)} must be at least 32, as SegFormer needs")
         if self.weights.needs_pairs and not self.grid.pairs:

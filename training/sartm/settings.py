@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from training.config import Strict
+from training.config import Strict, different
 from training.data.augment import Augmentation
 from training.data.pst900 import ThermalFolder
 from training.data.thermal import ThermalAugmentation
@@ -144,8 +144,7 @@ class Settings(Strict):
         if min(self.crop) < 32:
             raise ValueError(f"crop {list(self.crop)} must be at least 32")
         names = [one.name for one in self.validation]
-        if len(set(names)) != len(names):
-            raise ValueError(f"validation sets {names} must have different names")
+        different(names)
         for name in names:
             if longer := [one for one in names if one.startswith(f"{name}_")]:
                 raise ValueError(

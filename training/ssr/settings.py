@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from samseg_ros.labels import label_set
-from training.config import Strict
+from training.config import Strict, different
 from training.foundation.settings import EncoderSettings
 from training.networks import Variant
 from training.procedure import Loop
@@ -260,9 +260,7 @@ class Settings(Strict):
         return self
 
     def _check_names(self) -> None:
-        names = [one.name for one in self.validation]
-        if len(set(names)) != len(names):
-            raise ValueError(f"validation sets {names} must have different names")
+        different([one.name for one in self.validation])
         things = set() if self.feature_distance is None else set(self.feature_distance.classes)
         if stray := things - set(label_set(self.label_set).names):
             raise ValueError(f"feature_distance.classes {sorted(stray)} are not in {self.label_set}")

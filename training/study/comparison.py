@@ -47,6 +47,22 @@ def compare(run: Path, wanted: BaseModel, no_matter: dict[str, Any] | None = Non
         )
 
 
+def same_sam(run: Path, theirs: str, foundation: Path, digest: str | None) -> None:
+    """Compare the SAM of a finished run with the present one of `foundation`, by their files' sha256.
+
+    Args:
+        digest: of the present one; None where it is not made yet.
+
+    Raises:
+        ValueError: they differ.
+    """
+    if digest not in (None, theirs):
+        raise ValueError(
+            f"The finished run {run} was made with another SAM than {foundation}: "
+            "delete it to make it again, or choose another --root."
+        )
+
+
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """Nested settings by dotted names, entries of lists of settings by their index."""
     if isinstance(value, list) and any(isinstance(one, dict) for one in value):

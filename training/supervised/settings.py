@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from training.config import Strict
+from training.config import Strict, different
 from training.data.augment import Augmentation
 from training.data.sample import Projection
 from training.data.thermal import ThermalAugmentation
@@ -129,9 +129,7 @@ class Settings(Strict):
             raise ValueError("the first of windows must have since: 0")
         if self.presence and not self.with_thermal:
             raise ValueError(f"network.fusion two_branch needs task rgbt, not {self.task}")
-        names = [one.name for one in self.validation]
-        if len(set(names)) != len(names):
-            raise ValueError(f"validation sets {names} must have different names")
+        different([one.name for one in self.validation])
         return self
 
     @property

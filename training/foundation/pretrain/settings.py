@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from training.config import Strict
+from training.config import Strict, different
 from training.data.augment import Augmentation
 from training.procedure import Loop
 from training.schedule import Schedule
@@ -127,9 +127,7 @@ class Settings(Strict):
     def _consistent(self) -> Settings:
         if not 0 < self.crop[0] <= self.crop[1] <= 1:
             raise ValueError(f"crop {list(self.crop)} must be two shares from 0 to 1, the smaller first")
-        names = [one.name for one in self.validation]
-        if len(set(names)) != len(names):
-            raise ValueError(f"validation sets {names} must have different names")
+        different([one.name for one in self.validation])
         return self
 
     @property

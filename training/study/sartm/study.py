@@ -15,7 +15,7 @@ from training.foundation.checksum import sha256
 from training.foundation.pretrain.settings import Settings as Foundation
 from training.sartm.settings import Settings
 from training.study import process, runs
-from training.study.comparison import compare
+from training.study.comparison import compare, same_sam
 from training.study.drawing import LIGHTS, drawn
 from training.study.sartm import cost, report
 from training.study.sartm.rows import FOUNDATION_WORLDS, ROWS, WORLDS, Row
@@ -111,10 +111,6 @@ def _check(where: Where, planned: Sequence[tuple[Row, int]]) -> None:
         if {one.name for one in wanted.validation} != set(LIGHTS):
             raise ValueError(f"{path} must have one validation set for each light: {', '.join(LIGHTS)}.")
         compare(wanted.run, wanted)
-        if row.command == "sartm" and digest is not None and run_folder.finished(wanted.run):
+        if row.command == "sartm" and run_folder.finished(wanted.run):
             theirs = run_folder.results(wanted.run)["backbone"]["sha256"]
-            if theirs != digest:
-                raise ValueError(
-                    f"The finished run {wanted.run} was made with another SAM than {where.foundation}: "
-                    "delete it to make it again, or choose another --root."
-                )
+            same_sam(wanted.run, theirs, where.foundation, digest)

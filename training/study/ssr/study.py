@@ -18,7 +18,7 @@ from training.foundation.pretrain.settings import Settings as Foundation
 from training.ssr import statistics
 from training.ssr.settings import Settings
 from training.study import process, runs
-from training.study.comparison import compare
+from training.study.comparison import compare, same_sam
 from training.study.drawing import drawn
 from training.study.ssr import report
 from training.study.ssr.rows import DRAWN, REAL, ROWS, WORLDS, Row
@@ -133,8 +133,5 @@ def _check(where: Where, planned: Sequence[tuple[Row, int]]) -> None:
         compare(wanted.run, wanted)
         if run_folder.finished(wanted.run):
             theirs = run_folder.results(wanted.run)["sam"]
-            if theirs is not None and digest not in (None, theirs["sha256"]):
-                raise ValueError(
-                    f"The finished run {wanted.run} was made with another SAM than {where.foundation}: "
-                    "delete it to make it again, or choose another --root."
-                )
+            if theirs is not None:
+                same_sam(wanted.run, theirs["sha256"], where.foundation, digest)
