@@ -195,7 +195,7 @@ def pair(
     else:
         found[kind] = _by_stem(known.rglob("*.png"), _LABEL_SUFFIXES, (_IMAGE_SUFFIX, *_OTHER_CITYSCAPES))
     if listed is not None:
-        stems = _stems(listed)
+        stems = listed_stems(listed)
         for name, folder in {**given, kind: known}.items():
             _complain("line", listed, stems - found[name].keys(), name, folder)
             found[name] = {stem: found[name][stem] for stem in stems}
@@ -208,7 +208,8 @@ def pair(
     ]
 
 
-def _stems(listed: Path) -> set[str]:
+def listed_stems(listed: Path) -> set[str]:
+    """The lines of a text file of one stem a line; UserError where it has none or is no text."""
     try:
         stems = {line.strip() for line in listed.read_text(encoding="utf-8").splitlines()} - {""}
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ COMMANDS = {
     "goodsam": "adapt a student to panoramas without labels",
     "classes": "count the classes of ssr's source pictures, once",
     "ssr": "adapt a network to pictures of another domain",
+    "weak_labels": "label RGB and thermal pictures that have boxes but no masks",
     "sartm": "adapt Segment Anything to RGB and thermal pictures",
     "study": "run a whole table of experiments",
     "export": "turn a finished run into a model bundle",
@@ -65,6 +66,10 @@ def _module(command: str) -> Any:
         from training.ssr import command as ssr
 
         return ssr
+    if command == "weak_labels":
+        from training.weak_labels import command as weak_labels
+
+        return weak_labels
     if command == "sartm":
         from training.sartm import command as sartm
 

@@ -9,6 +9,9 @@ from pydantic import Field
 
 from training.config import Strict
 
+# "enet" weighs rare classes up, "sqrt_enet" by the root of that: `training.class_weights`.
+ClassWeights = Literal["none", "sqrt_enet", "enet"]
+
 
 class Loop(Strict):
     """How to train, whatever is trained.

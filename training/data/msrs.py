@@ -44,6 +44,23 @@ def samples(root: Path, split: str, target: LabelSet) -> list[Sample]:
     ]
 
 
+def labelled_pairs(root: Path, labels: Path, target: LabelSet) -> list[Sample]:
+    """Those of `pairs` that have a label picture of their stem in `labels`, in ids of `target`, by name.
+
+    Raises:
+        FileNotFoundError: as `pairs`; no label pictures; or one that belongs to no pair.
+    """
+    known = {image.stem: (image, thermal) for image, thermal in pairs(root)}
+    told = pictures(labels, "label pictures as `python -m training weak_labels` writes them")
+    if stray := [path for path in told if path.stem not in known]:
+        raise FileNotFoundError(f"{stray[0]} belongs to no pair of {root}: remove it, or add its pair.")
+    table = label_map(target.name, target)
+    return [
+        Sample(known[path.stem][0], path, table, raw_ids=len(target), thermal=known[path.stem][1])
+        for path in told
+    ]
+
+
 def pairs(root: Path) -> list[tuple[Path, Path]]:
     """RGB and thermal pictures without labels, by name, of visible/ and thermal/ or a split's vi/ and ir/.
 

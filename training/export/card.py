@@ -39,6 +39,8 @@ DAYLIGHT = (
     "- Its real pictures are daylight streets of the few places above; it has seen no rain and no snow."
 )
 
+WEAK = "; labelled by boxes around people, bicycles and cars, and by other models"
+
 PICTURES = {
     "camera": "pictures of an ordinary camera",
     "panorama": "equirectangular 360° panoramas",
@@ -86,6 +88,7 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
         *dict.fromkeys(
             f"- {one['path']}: {one['images']} pictures of {LICENCES[one['kind']][0]}"
             f"{'' if one.get('labels', True) else '; none of their labels'}"
+            f"{WEAK if one.get('weak') else ''}"
             for one in training["data"]
         ),
         "",

@@ -19,20 +19,22 @@ from training.sartm.processes import summed
 from training.sartm.prototypes import Prototypes
 
 
-def segmentation_loss(logits: Tensor, label: Tensor) -> Tensor:
-    """Cross-entropy, a mean over labelled pixels; classes weigh alike, as in the authors' code.
+def segmentation_loss(logits: Tensor, label: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Cross-entropy, a mean over labelled pixels; classes weigh alike in the authors' code.
 
-        L_seg = 1/|Ω| Σ_{p ∈ Ω} −log softmax(up(logits))_{y(p)}(p),   Ω = {p : y(p) ≠ 255}
+        L_seg = Σ_{p ∈ Ω} −w_{y(p)} log softmax(up(logits))_{y(p)}(p) / Σ_{p ∈ Ω} w_{y(p)},
+        Ω = {p : y(p) ≠ 255}
 
     Args:
         logits: float [b, classes, h, w]; upsampled bilinearly to the label's size.
         label: y, int64 [b, H, W], 255 unlabelled.
+        weights: w, float [classes]; None is 1 for each.
 
     Returns:
         Scalar, 0 without any label.
     """
-    total, count = cross_entropy(logits.float(), label)
-    return summed(total) / summed(count).clamp(min=1)
+    total, count = cross_entropy(logits.float(), label, weights)
+    return summed(total) / summed(count).clamp(min=torch.finfo(count.dtype).tiny)
 
 
 def language_loss(fused: Prototypes, text: Tensor) -> Tensor:

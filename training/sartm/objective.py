@@ -47,6 +47,8 @@ class Objective(nn.Module):
         settings: of the experiment.
         text: embeddings of the class names, float32 [classes, d], needed by `settings.language`. They are in
             no checkpoint: a run reads them again.
+        weights: of the classes in both cross-entropies, float32 [classes]; None is 1 for each. In no
+            checkpoint either.
 
     Attributes:
         shared: G, saved with the network; None without distillation.
@@ -56,8 +58,15 @@ class Objective(nn.Module):
     """
 
     text: Tensor | None
+    weights: Tensor | None
 
-    def __init__(self, network: SARTM, settings: Settings, text: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        network: SARTM,
+        settings: Settings,
+        text: Tensor | None = None,
+        weights: Tensor | None = None,
+    ) -> None:
         super().__init__()
         classes, channels = network.decoder.mask_tokens.weight.shape
         if settings.language is not None and text is None:
@@ -70,13 +79,15 @@ class Objective(nn.Module):
         wanted = settings.distillation
         self.shared = None if wanted is None else GlobalPrototypes(classes, channels, wanted.decay)
         self.register_buffer("text", text, persistent=False)
+        self.register_buffer("weights", weights, persistent=False)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         settings = self.settings
         found = self.network.outputs(normalise(batch.image, batch.present), batch.present)
-        losses = {"segmentation": settings.segmentation * segmentation_loss(found.logits, batch.label)}
+        loss = segmentation_loss(found.logits, batch.label, self.weights)
+        losses = {"segmentation": settings.segmentation * loss}
         if settings.auxiliary is not None and found.auxiliary is not None:
-            loss = segmentation_loss(found.auxiliary, batch.label)
+            loss = segmentation_loss(found.auxiliary, batch.label, self.weights)
             losses["auxiliary"] = settings.auxiliary.weight * loss
         if settings.language is not None or settings.distillation is not None:
             losses |= self._of_prototypes(found, batch)

@@ -29,6 +29,8 @@ def samples(source: Source, root: Path, target: LabelSet) -> tuple[Sample, ...]:
         found = pst900.samples(folder, source.split, target, source.thermal_folder)
     elif source.kind == "fmb":
         found = fmb.samples(folder, source.split, target)
+    elif source.kind == "msrs" and source.weak_labels is not None:
+        found = msrs.labelled_pairs(folder, root / source.weak_labels, target)
     elif source.kind == "msrs":
         found = msrs.samples(folder, source.split, target)
     elif source.kind == "camvid":

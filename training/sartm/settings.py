@@ -12,7 +12,7 @@ from training.config import Strict, different
 from training.data.augment import Augmentation
 from training.data.pst900 import ThermalFolder
 from training.data.thermal import ThermalAugmentation
-from training.procedure import Loop
+from training.procedure import ClassWeights, Loop
 from training.sartm.backbone_settings import BackboneSettings
 from training.sartm.text_settings import TextSettings
 from training.schedule import Schedule
@@ -26,6 +26,8 @@ class Source(Strict):
     Attributes:
         kind: whose layout the folder has; camvid and cityscapes have no thermal and are shown as RGB alone.
         path: folder, relative to `data_root` unless absolute.
+        weak_labels: of msrs: folder of label pictures as `python -m training weak_labels` writes them,
+            relative as `path` is, whose pairs then need not be split; those without one are left out.
         split: of the sets that have splits; all but world do.
         thermal_folder: of pst900: 8 bits as the camera's gain control made them, or the sensor's 16.
         weight: share of training pictures drawn from it, relative to the other sets.
@@ -35,11 +37,18 @@ class Source(Strict):
 
     kind: Kind
     path: Path
+    weak_labels: Path | None = None
     split: str = "train"
     thermal_folder: ThermalFolder = "thermal"
     weight: float = Field(default=1.0, gt=0)
     limit: int | None = Field(default=None, gt=0)
     skip: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _labelled(self) -> Source:
+        if self.weak_labels is not None and self.kind != "msrs":
+            raise ValueError(f"weak_labels are for kind msrs, not for {self.kind}")
+        return self
 
 
 class Validation(Source):
@@ -104,6 +113,7 @@ class Settings(Strict):
             classes; else with random weights.
         fusion: "frm_ffm", or "none": the mean of the streams that are present.
         segmentation: weight of the decoder's cross-entropy.
+        class_weights: of both cross-entropies, as in supervised training; the authors' code has none.
         auxiliary, language, distillation: null leaves them out.
         batch: pictures per process and step.
         thermal: random changes of thermal pictures, and how often a stream is hidden.
@@ -124,6 +134,7 @@ class Settings(Strict):
     decoder_from_sam: bool = True
     fusion: Literal["frm_ffm", "none"] = "frm_ffm"
     segmentation: float = Field(default=1.0, gt=0)
+    class_weights: ClassWeights = "none"
     auxiliary: Auxiliary | None = Auxiliary()
     language: Language | None = None
     distillation: Distillation | None = Distillation()

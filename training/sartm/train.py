@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from samseg_ros.labels import LabelSet, label_set
 from training import checkpoint, provenance, run_folder
+from training.class_weights import class_weights
 from training.data.composition import Composer
 from training.data.memory import Memory
 from training.data.mixture import Mixture
@@ -55,11 +56,13 @@ def train(settings: Settings) -> dict[str, Any]:
     torch.manual_seed(settings.seed)
     run = settings.run
     begun = (run / checkpoint.NAME).is_file()
-    model = Objective(build(settings, len(labels), start=not begun), settings, text)
-    begin(fabric, run, settings)
     memory = Memory(settings.tallest, int(settings.memory_gb * 2**30), with_thermal=True)
+    mixture = Mixture(sets, tuple(one.weight for one in settings.data), settings.seed)
+    weights = class_weights(settings.class_weights, mixture, memory, len(labels))
+    model = Objective(build(settings, len(labels), start=not begun), settings, text, weights)
+    begin(fabric, run, settings)
     composer = Composer(
-        mixture=Mixture(sets, tuple(one.weight for one in settings.data), settings.seed),
+        mixture=mixture,
         memory=memory,
         projection="pinhole",
         size=settings.size,
@@ -162,7 +165,13 @@ def validate(
 def learned_from(settings: Settings, sets: Sequence[Sequence[Sample]]) -> list[dict[str, Any]]:
     """The training sets: kind, path, pictures, weight; and those of the backbone where its own run tells."""
     own = [
-        {"kind": one.kind, "path": one.path.name, "images": len(part), "weight": one.weight}
+        {
+            "kind": one.kind,
+            "path": one.path.name,
+            "images": len(part),
+            "weight": one.weight,
+            **({} if one.weak_labels is None else {"weak": True}),
+        }
         for one, part in zip(settings.data, sets, strict=True)
     ]
     wanted = settings.backbone

@@ -12,7 +12,7 @@ from training.config import Strict, different
 from training.data.augment import Augmentation
 from training.data.sample import Projection
 from training.data.thermal import ThermalAugmentation
-from training.procedure import Loop
+from training.procedure import ClassWeights, Loop
 from training.schedule import Schedule
 
 
@@ -111,7 +111,7 @@ class Settings(Strict):
     onto_panorama: float = Field(default=0.7, ge=0, le=1)
     around: int = Field(default=3, gt=0)
     loss_stride: Literal[1, 2, 4] = 1
-    class_weights: Literal["none", "sqrt_enet", "enet"] = "enet"
+    class_weights: ClassWeights = "enet"
     tallest: int | None = Field(default=None, gt=0)
     memory_gb: float = Field(default=2.0, ge=0)
     workers: int = Field(default=1, ge=0)

@@ -10,19 +10,19 @@ from typing import Any
 
 import cv2
 import lightning_fabric
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from samseg_ros.labels import LabelSet, label_set
 from training import checkpoint, config, provenance, run_folder
+from training.class_weights import class_weights
 from training.data.composition import Composer
 from training.data.memory import Memory
-from training.data.mixture import Mixture, class_frequencies
+from training.data.mixture import Mixture
 from training.data.prefetch import prefetch
 from training.data.sample import Sample
 from training.loop import Losses, begin, fit, launch
-from training.loss import cross_entropy, enet_weights
+from training.loss import cross_entropy
 from training.modalities import presences
 from training.networks import Segformer, normalise, segformer, widen
 from training.sartm.two_branch import TwoBranch, two_branch
@@ -71,7 +71,7 @@ def train(settings: Settings) -> dict[str, Any]:
         around=settings.around,
         thermal=settings.thermal if settings.with_thermal else None,
     )
-    weights = class_weights(settings, mixture, memory, len(labels))
+    weights = class_weights(settings.class_weights, mixture, memory, len(labels))
     report = fit(
         fabric,
         network,
@@ -148,20 +148,6 @@ def learned_from(settings: Settings, sets: tuple[tuple[Sample, ...], ...]) -> li
     if settings.init is None or not run_folder.finished(settings.init):
         return own
     return [*run_folder.results(settings.init)["data"], *own]
-
-
-def class_weights(settings: Settings, mixture: Mixture, memory: Memory, num_classes: int) -> Tensor | None:
-    """Weights of the classes by their frequency in the mixture, or None when none are wanted."""
-    if settings.class_weights == "none":
-        return None
-    shares = np.asarray(mixture.weights) / np.sum(mixture.weights)
-    frequencies = np.zeros(num_classes)
-    for part, share in zip(mixture.sets, shares, strict=True):
-        # Two hundred pictures tell frequencies well enough, and large sets are not read twice.
-        chosen = part[:: max(1, len(part) // 200)]
-        frequencies += share * class_frequencies([memory.read(sample)[1] for sample in chosen], num_classes)
-    weights = enet_weights(frequencies)
-    return weights.sqrt() if settings.class_weights == "sqrt_enet" else weights
 
 
 def batches(

@@ -169,6 +169,21 @@ def test_msrs_with_labels_and_without(tmp_path: Path) -> None:
         msrs.samples(tmp_path, "train", MFNET9)
 
 
+def test_pairs_with_labels_of_their_own(tmp_path: Path) -> None:
+    for name in ("00004N", "00055D"):
+        colour(tmp_path / f"visible/{name}.jpg")
+        write(tmp_path / f"thermal/{name}.png", ramp())
+    label(tmp_path / "weak/00055D.png", [*range(11), 255])
+    (found,) = msrs.labelled_pairs(tmp_path, tmp_path / "weak", STREET11)
+    assert found.image.stem == "00055D" and found.thermal == tmp_path / "thermal/00055D.png"
+    assert sorted(set(read(found)[1].ravel())) == [*range(11), 255]
+    label(tmp_path / "weak/00007D.png", [0])
+    with pytest.raises(FileNotFoundError, match=r"00007D\.png belongs to no pair"):
+        msrs.labelled_pairs(tmp_path, tmp_path / "weak", STREET11)
+    with pytest.raises(FileNotFoundError, match="weak_labels"):
+        msrs.labelled_pairs(tmp_path, tmp_path / "nowhere", STREET11)
+
+
 @pytest.mark.parametrize(
     ("reader", "target", "name"), [(pst900, PST900_5, "PST900"), (fmb, FMB14, "FMB"), (msrs, MFNET9, "MSRS")]
 )

@@ -12,11 +12,11 @@ from samseg_ros import bundle, engine
 from samseg_ros.labels import label_set
 from training import config
 from training.__main__ import main
+from training.class_weights import class_weights
 from training.data.memory import Memory
 from training.data.mixture import Mixture
 from training.supervised.sets import samples
 from training.supervised.settings import Settings
-from training.supervised.train import class_weights
 
 PARTS = {"data": "", "validation": "name: seen, "}
 ROOM = Path(__file__).parents[3] / "training" / "supervised"
@@ -71,16 +71,13 @@ def test_the_root_of_the_weights_prefers_rare_classes_less(run: Path) -> None:
     settings = config.read(run / "config.yaml", Settings)
     part = samples(settings.data[0], settings.data_root, label_set("street11"))
     mixture, memory = Mixture((part,), (1.0,), 0), Memory(None, 0)
-    full, root = (
-        class_weights(settings.model_copy(update={"class_weights": kind}), mixture, memory, 11)
-        for kind in ("enet", "sqrt_enet")
-    )
+    full = class_weights("enet", mixture, memory, 11)
+    root = class_weights("sqrt_enet", mixture, memory, 11)
     assert full is not None and root is not None
     np.testing.assert_allclose(root**2, full, rtol=1e-6)
     person, road = 8, 0  # no pixel is a person here, and about half of them are road
     assert full[person] / full[road] > root[person] / root[road] > 1.0
-    none = settings.model_copy(update={"class_weights": "none"})
-    assert class_weights(none, mixture, memory, 11) is None
+    assert class_weights("none", mixture, memory, 11) is None
 
 
 def test_a_bundle_gives_the_runs_labels(
