@@ -16,6 +16,9 @@ from samseg_ros.engine.engine import ATTENTION_FP32, EngineError
 
 TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 
+# TensorRT-RTX cannot build these in bf16 (1.7 fails to infer the type of their result).
+_NOT_IN_BF16 = {"ConvTranspose"}
+
 # What the time goes into. All between the first and the last of these is computed in few bits: not the
 # normalisation of the picture before them, nor the scores, argmax and confidence behind them.
 _HEAVY = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
@@ -34,8 +37,10 @@ def typed(graph: bytes, step: str) -> bytes:
     if step == "fp32":
         return graph
     model = onnx.load_from_string(graph)
-    but = attention(model) if step == ATTENTION_FP32 else ()
-    return lowered(model, "bf16" if step == "bf16" else "fp16", but).SerializeToString()
+    if step == "bf16":
+        but = {node.output[0] for node in model.graph.node if node.op_type in _NOT_IN_BF16}
+        return lowered(model, "bf16", but).SerializeToString()
+    return lowered(model, "fp16", attention(model) if step == ATTENTION_FP32 else ()).SerializeToString()
 
 
 def attention_of(graph: bytes) -> set[str]:

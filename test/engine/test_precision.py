@@ -106,6 +106,22 @@ def test_a_graph_without_a_network_stays_as_it_is(
     assert list(model.graph.node) == list(onnx.load(red.graph).graph.node)
 
 
+def test_transposed_convolutions_stay_out_of_bf16() -> None:
+    model = onnx.parser.parse_model(
+        """
+        <ir_version: 8, opset_import: ["": 17]>
+        g (float[1, 1, 4, 4] x, float[1, 1, 1, 1] w) => (float[1, 1, 4, 4] y) {
+            a = Conv (x, w)
+            b = ConvTranspose (a, w)
+            y = Conv (b, w)
+        }
+        """
+    )
+    graph = model.SerializeToString()
+    assert low_values(onnx.load_from_string(precision.typed(graph, "fp16")), "fp16") == {"a", "b", "y"}
+    assert low_values(onnx.load_from_string(precision.typed(graph, "bf16")), "bf16") == {"a", "y"}
+
+
 def test_loops_are_refused() -> None:
     model = onnx.parser.parse_model(
         """
