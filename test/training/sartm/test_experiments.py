@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from samseg_ros.labels import label_set
+from samseg_ros.light import light
 from training import config
 from training.sartm.settings import Settings
 
@@ -50,9 +51,20 @@ def test_each_has_its_own_classes_and_500_epochs(name: str, classes: int, pairs:
     assert not found.data_root.is_absolute()
 
 
+def test_the_street_that_ships_is_scored_on_what_it_does_not_learn_from() -> None:
+    found = read(name="street")
+    assert (found.name, found.size, found.label_set) == ("sartm_street", (480, 640), "street11")
+    learned = {(one.kind, one.path, one.split) for one in found.data}
+    assert not learned & {(one.kind, one.path, one.split) for one in found.validation}
+    assert [one.weak_labels is not None for one in found.data if one.kind == "msrs"] == [True]
+    held_out = (FOLDER / "msrs_held_out.txt").read_text().split()
+    assert len(set(held_out)) == 60 and sum(light(stem) == "night" for stem in held_out) == 30
+
+
 @pytest.mark.parametrize(
     ("overrides", "complaint"),
     [
+        (["data.0.weak_labels=labels"], "weak_labels are for kind msrs, not for mfnet"),
         (["size=[480, 650]"], "multiples of 32"),
         (["crop=[16, 64]"], "at least 32"),
         (["validation.1.name=mfnet_val"], "different names"),
