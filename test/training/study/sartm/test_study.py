@@ -271,7 +271,7 @@ def test_tables_tell_mean_and_deviation_and_compare_seed_by_seed(tmp_path: Path,
     assert "| SegFormer-B0, thermal alone | thermal alone | all lights | -5.50 ± 2.12 | -2 | no |" in text
     assert "| all = SARTM | + LoRA, FRM, FFM | -3.00 ± 2.83 | -3.00 ± 2.83 |" in text
     assert "| all = SARTM | 1.23 M | 4.56 M | 7.89 | 2.0 | 2.5 GB |" in text
-    assert "SARTM: 500 steps of 4 crops of" in text and "of 800 labelled pairs" in text
+    assert "SARTM: 300 steps of 4 crops of" in text and "of 800 labelled pairs" in text
     assert "of 1560 pictures by day" in text
     found = json.loads((tmp_path / "sartm.json").read_text())
     assert [row["name"] for row in found["rows"]] == rows
