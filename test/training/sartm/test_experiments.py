@@ -51,7 +51,7 @@ def test_each_has_its_own_classes_and_500_epochs(name: str, classes: int, pairs:
     assert not found.data_root.is_absolute()
 
 
-def test_the_street_that_ships_is_scored_on_what_it_does_not_learn_from() -> None:
+def test_the_street_is_scored_on_what_it_does_not_learn_from() -> None:
     found = read(name="street")
     assert (found.name, found.size, found.label_set) == ("sartm_street", (480, 640), "street11")
     learned = {(one.kind, one.path, one.split) for one in found.data}
