@@ -37,12 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Label what has no label yet, and print a summary."""
+    from samseg_ros.engine import EngineError
     from samseg_ros.errors import UserError
     from training.weak_labels.folder import label_folder
 
     try:
         made, found = label_folder(args.pairs, args.boxes, args.guide, args.out, args.held_out)
-    except UserError as error:
+    except (UserError, EngineError) as error:
         raise ValueError(str(error)) from error
     print(f"{made} pairs labelled, {found} found labelled: {args.out}")
     return 0

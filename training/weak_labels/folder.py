@@ -34,7 +34,8 @@ def label_folder(
         How many it wrote, and how many it found there.
 
     Raises:
-        FileNotFoundError, ValueError, UserError: pairs, boxes or bundles that do not fit, in one sentence.
+        FileNotFoundError, ValueError, UserError, EngineError: pairs, boxes or bundles that do not fit, or no
+            runtime for these, in one sentence.
     """
     found = {rgb.stem: (rgb, heat) for rgb, heat in msrs.pairs(pairs)}
     left_out = set() if held_out is None else listed_stems(held_out)

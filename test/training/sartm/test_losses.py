@@ -39,6 +39,12 @@ def test_segmentation_loss_by_hand() -> None:
     assert given.grad[0, :, 0, 1].tolist() == pytest.approx([-0.75 / 3, 0.75 / 3])
 
 
+def test_segmentation_loss_is_a_mean_by_the_weights_of_classes() -> None:
+    given = logits((0.5, 0.5), (0.25, 0.75), (0.1, 0.9), (0.5, 0.5))
+    loss = segmentation_loss(given, torch.tensor([[[0, 0, 255, 1]]]), torch.tensor([1.0, 3.0]))
+    assert loss.item() == pytest.approx((math.log(2) + math.log(4) + 3 * math.log(2)) / 5, rel=1e-6)
+
+
 def test_segmentation_loss_upsamples_without_aligned_corners() -> None:
     # Differences of the two logits, 0 and 4, become 0, 1, 3, 4.
     given = torch.tensor([[[[0.0, 4.0]], [[0.0, 0.0]]]])

@@ -212,6 +212,19 @@ def test_the_loss_is_the_weighted_sum_of_its_parts(sam: Path) -> None:
         assert float(loaded[name]) == pytest.approx(weight * float(light[name]), rel=1e-5)
 
 
+def test_class_weights_reach_both_heads_and_no_checkpoint(sam: Path) -> None:
+    made = network(sam)
+    weights = torch.tensor([0.0, 0.0, 1.0])
+    plain, weighted = (Objective(made, settings(sam), weights=one).eval() for one in (None, weights))
+    shown = batch()
+    of_last = shown._replace(label=torch.where(shown.label == 2, 2, 255))
+    with torch.no_grad():
+        expected, found = plain(of_last), weighted(shown)
+    for name in ("segmentation", "auxiliary"):
+        assert float(found[name]) == pytest.approx(float(expected[name]), rel=1e-5)
+    assert plain.state_dict().keys() == weighted.state_dict().keys()
+
+
 @pytest.mark.parametrize("stream", [0, 1])
 def test_distillation_pulls_at_either_stream_that_is_there(sam: Path, stream: int) -> None:
     alone = [RGB, THERMAL][stream]

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from samseg_ros import engine
 from samseg_ros.boxes import Box
 from samseg_ros.labels import UNLABELED, label_set
 from training.__main__ import main
@@ -151,7 +152,12 @@ def test_the_command_labels_what_is_not_held_out_and_goes_on(
     assert "2 pairs labelled, 1 found labelled" in capsys.readouterr().out
 
 
-def test_mistakes_end_in_a_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_mistakes_end_in_a_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_runtime(*told: object) -> None:
+        raise engine.EngineError("no runtime here")
+
     def fails(words: str, *more: str) -> None:
         assert main(command(folder, *more)) == 2
         told = capsys.readouterr().err.strip()
@@ -162,6 +168,9 @@ def test_mistakes_end_in_a_sentence(folder: Path, capsys: pytest.CaptureFixture[
     fails("7D, which is no pair", "--held-out", str(folder / "held_out.txt"))
     fails("nowhere", "--guide", "nowhere")
     fails("is for panoramas", "--guide", "street_b0_panorama")
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, "load", no_runtime)
+        fails("no runtime here")
     (folder / "boxes/1D.txt").write_text("person here\n")
     fails("line 1 is 'person here'")
     (folder / "boxes/1D.txt").unlink()
