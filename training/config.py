@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -63,6 +63,32 @@ def write(path: Path, model: BaseModel) -> None:
     """Write `model` as YAML that `read` reads back."""
     with draft(path) as temporary:
         temporary.write_text(yaml.safe_dump(model.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+
+
+def differences(one: Any, other: Any) -> list[str]:
+    """What nested plain settings have otherwise than others: "dotted.key A instead of B".
+
+    Of absolute paths the last name alone counts, so that a folder can be moved.
+    """
+    there, here = dict(_flat(one)), dict(_flat(other))
+    return [
+        f"{key} {there.get(key)} instead of {here.get(key)}"
+        for key in here | there
+        if here.get(key) != there.get(key)
+    ]
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested settings by dotted names, entries of lists of settings by their index."""
+    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        value = dict(enumerate(value))
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _flat(one, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, str) and Path(value).is_absolute():
+        yield name, Path(value).name
+    else:
+        yield name, value
 
 
 def override(tree: dict[str, Any], text: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import lightning_fabric
 import torch
+import yaml
 from pydantic import BaseModel
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -50,9 +51,16 @@ def launch(settings: Loop) -> lightning_fabric.Fabric:
 
 
 def begin(fabric: lightning_fabric.Fabric, run: Path, settings: BaseModel) -> None:
-    """Make the run folder with its config.yaml; the first process does, the others wait."""
+    """Make the run folder with its config.yaml; the first process does, the others wait.
+
+    Where a run goes on with other settings than it began with, that is said: they hold from there on.
+    """
     if fabric.is_global_zero:
         run.mkdir(parents=True, exist_ok=True)
+        if all((run / name).is_file() for name in (checkpoint.NAME, CONFIG)):
+            before = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
+            if changed := config.differences(settings.model_dump(mode="json"), before):
+                print(f"{run} goes on with {', '.join(changed)}.", flush=True)
         config.write(run / CONFIG, settings)
     fabric.barrier()
 

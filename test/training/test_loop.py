@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from training import checkpoint
-from training.loop import fit, launch
+from training.loop import begin, fit, launch
 from training.procedure import Loop
 from training.schedule import Schedule
 
@@ -82,6 +82,19 @@ def stopping(at: int) -> Callable[[int, Callable[[int], float]], Iterator[Tensor
             yield batch
 
     return made
+
+
+def test_other_settings_of_a_begun_run_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fabric = launch(LOOP)
+    begin(fabric, tmp_path, SCHEDULE)
+    changed = SCHEDULE.model_copy(update={"lr": 0.01})
+    begin(fabric, tmp_path, changed)
+    assert not capsys.readouterr().out  # nothing was learned yet
+    checkpoint.save(tmp_path / checkpoint.NAME, {})
+    begin(fabric, tmp_path, changed)
+    assert not capsys.readouterr().out
+    begin(fabric, tmp_path, SCHEDULE)
+    assert capsys.readouterr().out == f"{tmp_path} goes on with lr 0.05 instead of 0.01.\n"
 
 
 def test_a_killed_run_continues_as_if_it_had_not_stopped(tmp_path: Path) -> None:

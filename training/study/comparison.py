@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +33,8 @@ def compare(run: Path, wanted: BaseModel, no_matter: dict[str, Any] | None = Non
         return
     excluded: Any = NO_MATTER | (no_matter or {})
     theirs = config.read(run / CONFIG, type(wanted))
-    there, here = (dict(_flat(one.model_dump(mode="json", exclude=excluded))) for one in (theirs, wanted))
-    differ = [
-        f"{key} {there.get(key)} instead of {here.get(key)}"
-        for key in here | there
-        if here.get(key) != there.get(key)
-    ]
-    if differ:
+    there, here = (one.model_dump(mode="json", exclude=excluded) for one in (theirs, wanted))
+    if differ := config.differences(there, here):
         raise ValueError(
             f"The finished run {run} was made with {', '.join(differ)}: delete it to make it again, "
             "or choose another --root."
@@ -61,16 +55,3 @@ def same_sam(run: Path, theirs: str, foundation: Path, digest: str | None) -> No
             f"The finished run {run} was made with another SAM than {foundation}: "
             "delete it to make it again, or choose another --root."
         )
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested settings by dotted names, entries of lists of settings by their index."""
-    if isinstance(value, list) and any(isinstance(one, dict) for one in value):
-        value = dict(enumerate(value))
-    if isinstance(value, dict):
-        for key, one in value.items():
-            yield from _flat(one, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, str) and Path(value).is_absolute():
-        yield name, Path(value).name
-    else:
-        yield name, value
