@@ -104,6 +104,11 @@ def fit(
     pace = _Pace(step, seconds, schedule)
     source = batches(step, pace.expected)
     done = progress(schedule, step, seconds)
+
+    def keep(step: int, seconds: float, report: Report) -> None:
+        state = _state(network, optimiser, average, step=step, seconds=seconds, report=report)
+        checkpoint.save(run / checkpoint.NAME, state)
+
     bar = tqdm(
         total=schedule.steps,
         initial=step,
@@ -143,6 +148,9 @@ def fit(
                 )
             last = done >= 1.0
             validates = last or step % settings.validate_every == 0
+            saves = fabric.is_global_zero and (last or step % settings.save_every == 0)
+            if saves and validates:  # scoring may take long, or be stopped
+                keep(step, seconds, {})
             if validates:
                 report = _evaluated(network, average, evaluate)
                 before = time.monotonic()
@@ -159,11 +167,12 @@ def fit(
                 bar.set_postfix(values)
                 bar.update(1)
                 _log(board, step, losses, learning_rate(schedule, done), report if validates else {})
-                if last or step % settings.save_every == 0:
-                    checkpoint.save(
-                        run / checkpoint.NAME,
-                        _state(network, optimiser, average, step=step, seconds=seconds, report=report),
-                    )
+            if saves:
+                keep(step, seconds, report)
+    if not report:  # it was stopped while it was scored at the end
+        report = _evaluated(network, average, evaluate)
+        if fabric.is_global_zero:
+            keep(step, seconds, report)
     if average is not None:
         average.copy_to(network)
     return {**report, "steps": step, "seconds": round(seconds, 1)}

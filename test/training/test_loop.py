@@ -119,6 +119,19 @@ def test_a_finished_run_only_reports(tmp_path: Path) -> None:
     assert second == first
 
 
+def test_a_run_killed_while_it_is_scored_at_the_end_is_only_scored_again(tmp_path: Path) -> None:
+    def killed(_: nn.Module) -> dict[str, Any]:
+        raise Stop
+
+    whole, report = run(folder(tmp_path / "whole"))
+    with pytest.raises(Stop):
+        run(folder(tmp_path / "killed"), evaluate=killed)
+    scored, again = run(tmp_path / "killed", batches=stopping(0))
+    assert (again["steps"], again["miou"]) == (report["steps"], report["miou"])
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), scored.parameters(), strict=True))
+    assert run(tmp_path / "killed", batches=stopping(0), evaluate=killed)[1] == again  # that is kept
+
+
 def test_the_network_validates_with_the_average_and_in_evaluation_mode(tmp_path: Path) -> None:
     seen: list[Tensor] = []
 
