@@ -149,10 +149,12 @@ def fit(
             last = done >= 1.0
             validates = last or step % settings.validate_every == 0
             saves = fabric.is_global_zero and (last or step % settings.save_every == 0)
-            if saves and validates:  # scoring may take long, or be stopped
+            if saves:  # before scoring, which may take long, or be stopped
                 keep(step, seconds, {})
             if validates:
                 report = _evaluated(network, average, evaluate)
+                if saves:
+                    keep(step, seconds, report)
                 before = time.monotonic()
             if fabric.is_global_zero:
                 rate = pace.steps_per_second * images_per_step
@@ -167,9 +169,7 @@ def fit(
                 bar.set_postfix(values)
                 bar.update(1)
                 _log(board, step, losses, learning_rate(schedule, done), report if validates else {})
-            if saves:
-                keep(step, seconds, report)
-    if not report:  # it was stopped while it was scored at the end
+    if not report:  # it was stopped while it was scored, or more steps were planned then
         report = _evaluated(network, average, evaluate)
         if fabric.is_global_zero:
             keep(step, seconds, report)

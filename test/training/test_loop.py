@@ -132,6 +132,16 @@ def test_a_run_killed_while_it_is_scored_at_the_end_is_only_scored_again(tmp_pat
     assert run(tmp_path / "killed", batches=stopping(0), evaluate=killed)[1] == again  # that is kept
 
 
+def test_a_run_cut_short_is_scored_where_it_ends(tmp_path: Path) -> None:
+    scores = iter((0.1, 0.2))
+    values: dict[str, Any] = {"evaluate": lambda _: {"miou": next(scores)}}
+    values["settings"] = LOOP.model_copy(update={"validate_every": 3, "save_every": 1})
+    with pytest.raises(Stop):
+        run(folder(tmp_path / "run"), batches=stopping(5), **values)
+    _, report = run(tmp_path / "run", SCHEDULE.model_copy(update={"steps": 5}), batches=stopping(0), **values)
+    assert (report["steps"], report["miou"]) == (5, 0.2)
+
+
 def test_the_network_validates_with_the_average_and_in_evaluation_mode(tmp_path: Path) -> None:
     seen: list[Tensor] = []
 
