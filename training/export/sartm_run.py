@@ -11,11 +11,9 @@ from training import checkpoint, config
 from training.export.trained import Trained, spread
 from training.run_folder import CONFIG
 from training.sartm.backbone_settings import BackboneSettings, SamBackbone
-from training.sartm.network import SARTM, build
+from training.sartm.network import SARTM, build, of_network
 from training.sartm.sets import samples
 from training.sartm.settings import Settings
-
-PREFIX = "network."
 
 STREAMS = (
     "Either stream may be missing: `present` tells, and what is missing adds nothing. Scores named "
@@ -79,10 +77,7 @@ def load(run: Path, settings: Settings, labels: LabelSet) -> SARTM:
     except FileNotFoundError as error:
         # Not a FileNotFoundError: that would be taken for one of pictures.
         raise ValueError(f"The backbone that {run} was trained with is not there: {error}") from error
-    weights = checkpoint.weights(run)
-    network.load_state_dict(
-        {name.removeprefix(PREFIX): value for name, value in weights.items() if name.startswith(PREFIX)}
-    )
+    network.load_state_dict(of_network(checkpoint.weights(run)))
     return network.eval()
 
 

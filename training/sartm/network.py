@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from training import checkpoint
 from training.sartm.auxiliary import AuxiliaryHead
 from training.sartm.backbone import Backbone, backbone, load
 from training.sartm.decoder import MaskTokens, start_from
@@ -48,7 +50,7 @@ class SARTM(nn.Module):
     reaches nothing behind it, and the logits are the mean of what the decoder makes of F_1 and of F_2. Chosen
     here is F for both heads: one decoding of what both streams hold, and the same when one is missing.
 
-    Its state holds all but the frozen part of the backbone; see there.
+    Its state holds all but what is frozen of the backbone; see there.
 
     Args:
         encoder: the backbone.
@@ -148,7 +150,7 @@ def build(settings: Settings, num_classes: int, *, start: bool = True) -> SARTM:
 
     Raises:
         FileNotFoundError, ValueError: no checkpoint of the backbone there, or not one of that kind; `size` or
-            `crop` that it does not allow.
+            `crop` that it does not allow; with `start`, as `go_on_from`.
     """
     whole = load(settings.backbone)
     encoder = backbone(settings.backbone, settings.crop, whole)
@@ -160,9 +162,41 @@ def build(settings: Settings, num_classes: int, *, start: bool = True) -> SARTM:
         auxiliary=settings.auxiliary is not None,
         average=settings.auxiliary is not None and settings.auxiliary.inference,
     )
-    if start and settings.decoder_from_sam:
+    if start and settings.init is not None:
+        go_on_from(network, settings.init, settings.backbone.frozen)
+    elif start and settings.decoder_from_sam:
         start_from(network.decoder, whole)
+    if not settings.backbone.frozen:
+        encoder.release()
     return network
+
+
+def go_on_from(network: SARTM, run: Path, frozen: bool) -> None:
+    """Give a network that was just built the weights of a run; `frozen`: its encoder will not learn.
+
+    Raises:
+        FileNotFoundError: no such run.
+        ValueError: a run of another network or backbone, or one that trained the encoder, if this will not.
+    """
+    weights = of_network(checkpoint.weights(run))
+    if frozen and any(name not in network.state_dict() for name in weights):
+        raise ValueError(
+            f"init {run} has trained its encoder, or is of another network: set backbone.frozen to false, or "
+            "give a run that left it frozen."
+        )
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(
+            f"init {run} is of another network: give a run of SARTM with the same classes, rank, fusion and "
+            "heads."
+        ) from error
+
+
+def of_network(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What is the network's of the weights in a run's checkpoint, which holds the prototypes too."""
+    start = "network."
+    return {name.removeprefix(start): one for name, one in weights.items() if name.startswith(start)}
 
 
 def parameters(network: SARTM) -> dict[str, int]:

@@ -163,7 +163,7 @@ def validate(
 
 
 def learned_from(settings: Settings, sets: Sequence[Sequence[Sample]]) -> list[dict[str, Any]]:
-    """The training sets: kind, path, pictures, weight; and those of the backbone where its own run tells."""
+    """The training sets: kind, path, pictures, weight; and those of `init` and of the backbone, if known."""
     own = [
         {
             "kind": one.kind,
@@ -174,6 +174,8 @@ def learned_from(settings: Settings, sets: Sequence[Sequence[Sample]]) -> list[d
         }
         for one, part in zip(settings.data, sets, strict=True)
     ]
+    if settings.init is not None and run_folder.finished(settings.init):
+        return [*run_folder.results(settings.init)["data"], *own]
     wanted = settings.backbone
     if isinstance(wanted, Sam2Backbone) or not run_folder.finished(wanted.checkpoint.parent):
         return own
