@@ -50,21 +50,6 @@ def launch(settings: Loop) -> lightning_fabric.Fabric:
     return fabric
 
 
-def begin(fabric: lightning_fabric.Fabric, run: Path, settings: BaseModel) -> None:
-    """Make the run folder with its config.yaml; the first process does, the others wait.
-
-    Where a run goes on with other settings than it began with, that is said: they hold from there on.
-    """
-    if fabric.is_global_zero:
-        run.mkdir(parents=True, exist_ok=True)
-        if all((run / name).is_file() for name in (checkpoint.NAME, CONFIG)):
-            before = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
-            if changed := config.differences(settings.model_dump(mode="json"), before):
-                print(f"{run} goes on with {', '.join(changed)}.", flush=True)
-        config.write(run / CONFIG, settings)
-    fabric.barrier()
-
-
 def fit(
     fabric: lightning_fabric.Fabric,
     network: nn.Module,
@@ -73,6 +58,7 @@ def fit(
     loss: Callable[[nn.Module, Any], Losses],
     evaluate: Callable[[nn.Module], Report],
     run: Path,
+    experiment: BaseModel,
     settings: Loop,
     schedule: Schedule,
     seed: int,
@@ -88,7 +74,9 @@ def fit(
             step; yields this process's batch of that step and of each one after it.
         loss: (network, batch) to losses; "loss" is minimised, all are shown.
         evaluate: network, in evaluation mode with the averaged weights, to a report; its "miou" is shown.
-        run: folder for checkpoint.pt and event files.
+        run: folder for config.yaml, checkpoint.pt and event files; it is made.
+        experiment: what config.yaml will hold. Where a run goes on with other settings than it began with,
+            that is said: they hold from there on. A run that cannot go on is left as it is.
         seed: randomness inside the network is a function of it, of the step and of the process, so that a
             resumed run continues as if it had not stopped.
         images_per_step: over all processes, for the display.
@@ -100,6 +88,7 @@ def fit(
     optimiser = torch.optim.AdamW(_groups(network, settings.weight_decay, rates or {}), lr=schedule.lr)
     average = Average(network, settings.average) if settings.average is not None else None
     step, seconds, report = _resume(run, network, optimiser, average, fabric)
+    _begin(fabric, run, experiment)
     trained, optimiser = fabric.setup(_prepared(network, fabric, settings), optimiser)
     pace = _Pace(step, seconds, schedule)
     source = batches(step, pace.expected)
@@ -267,6 +256,18 @@ def _resume(
     if average is not None and state["average"] is not None:
         average.load(state["average"], int(state["step"]))
     return int(state["step"]), float(state["seconds"]), dict(state["report"])
+
+
+def _begin(fabric: lightning_fabric.Fabric, run: Path, experiment: BaseModel) -> None:
+    """Make the run folder with its config.yaml; the first process does, the others wait."""
+    if fabric.is_global_zero:
+        run.mkdir(parents=True, exist_ok=True)
+        if all((run / name).is_file() for name in (checkpoint.NAME, CONFIG)):
+            before = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
+            if changed := config.differences(experiment.model_dump(mode="json"), before):
+                print(f"{run} goes on with {', '.join(changed)}.", flush=True)
+        config.write(run / CONFIG, experiment)
+    fabric.barrier()
 
 
 def _evaluated(

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from training import checkpoint
-from training.loop import begin, fit, launch
+from training.loop import fit, launch
 from training.procedure import Loop
 from training.schedule import Schedule
 
@@ -60,6 +60,7 @@ def run(folder: Path, schedule: Schedule = SCHEDULE, **changes: Any) -> tuple[nn
         launch(settings),
         model,
         run=folder,
+        experiment=schedule,
         settings=settings,
         schedule=schedule,
         seed=3,
@@ -85,16 +86,24 @@ def stopping(at: int) -> Callable[[int, Callable[[int], float]], Iterator[Tensor
 
 
 def test_other_settings_of_a_begun_run_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    fabric = launch(LOOP)
-    begin(fabric, tmp_path, SCHEDULE)
     changed = SCHEDULE.model_copy(update={"lr": 0.01})
-    begin(fabric, tmp_path, changed)
-    assert not capsys.readouterr().out  # nothing was learned yet
-    checkpoint.save(tmp_path / checkpoint.NAME, {})
-    begin(fabric, tmp_path, changed)
+    with pytest.raises(Stop):
+        run(tmp_path, SCHEDULE, batches=stopping(1))
+    run(tmp_path, changed)
+    assert not capsys.readouterr().out  # nothing was learned before
+    run(tmp_path, changed)
     assert not capsys.readouterr().out
-    begin(fabric, tmp_path, SCHEDULE)
+    run(tmp_path, SCHEDULE)
     assert capsys.readouterr().out == f"{tmp_path} goes on with lr 0.05 instead of 0.01.\n"
+
+
+def test_a_run_that_cannot_go_on_is_left_as_it_is(tmp_path: Path) -> None:
+    run(tmp_path)
+    before = (tmp_path / "config.yaml").read_text()
+    checkpoint.save(tmp_path / checkpoint.NAME, {"network": {}})
+    with pytest.raises(ValueError, match="of another network"):
+        run(tmp_path, SCHEDULE.model_copy(update={"lr": 0.01}))
+    assert (tmp_path / "config.yaml").read_text() == before
 
 
 def test_a_killed_run_continues_as_if_it_had_not_stopped(tmp_path: Path) -> None:
@@ -223,8 +232,8 @@ def process(folder: Path) -> None:
             step += 1
 
     fit(
-        fabric, model, batches=part, loss=loss, evaluate=lambda _: {"miou": 0.0}, run=folder, settings=LOOP,
-        schedule=SCHEDULE, seed=3, images_per_step=8,
+        fabric, model, batches=part, loss=loss, evaluate=lambda _: {"miou": 0.0}, run=folder,
+        experiment=SCHEDULE, settings=LOOP, schedule=SCHEDULE, seed=3, images_per_step=8,
     )  # fmt: skip
 
 

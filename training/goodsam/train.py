@@ -25,7 +25,7 @@ from training.goodsam.network import STRIDE, Batch, GoodSAM
 from training.goodsam.panorama import Panorama, read
 from training.goodsam.sets import labelled, unlabelled
 from training.goodsam.settings import Settings
-from training.loop import Losses, begin, fit, launch
+from training.loop import Losses, fit, launch
 from training.networks import Segformer, segformer
 from training.supervised.train import build, settings_of, start_from
 
@@ -57,7 +57,6 @@ def train(settings: Settings) -> dict[str, Any]:
     model = GoodSAM(load_assistant(settings, labels), build_student(settings, labels), settings)
     masks = open_masks(settings, panoramas) if settings.weights.needs_masks else None
     run = settings.run
-    begin(fabric, run, settings)
     shown = [panoramas[i] for i in np.unique(np.linspace(0, len(panoramas) - 1, SHOWN).round().astype(int))]
 
     def scores(network: nn.Module) -> dict[str, Any]:
@@ -74,6 +73,7 @@ def train(settings: Settings) -> dict[str, Any]:
         loss=partial(adaptation_losses, fabric),
         evaluate=scores,
         run=run,
+        experiment=settings,
         settings=settings.loop,
         schedule=settings.schedule,
         seed=settings.seed,

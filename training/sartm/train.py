@@ -21,7 +21,7 @@ from training.data.memory import Memory
 from training.data.mixture import Mixture
 from training.data.prefetch import prefetch
 from training.data.sample import Sample
-from training.loop import Losses, begin, fit, launch
+from training.loop import Losses, fit, launch
 from training.sartm.backbone_settings import Sam2Backbone, SamBackbone
 from training.sartm.evaluate import HeldOut, score
 from training.sartm.network import SARTM, build, parameters
@@ -60,7 +60,6 @@ def train(settings: Settings) -> dict[str, Any]:
     mixture = Mixture(sets, tuple(one.weight for one in settings.data), settings.seed)
     weights = class_weights(settings.class_weights, mixture, memory, len(labels))
     model = Objective(build(settings, len(labels), start=not begun), settings, text, weights)
-    begin(fabric, run, settings)
     composer = Composer(
         mixture=mixture,
         memory=memory,
@@ -76,6 +75,7 @@ def train(settings: Settings) -> dict[str, Any]:
         loss=partial(losses, fabric),
         evaluate=partial(validate, settings, scored, memory, labels),
         run=run,
+        experiment=settings,
         settings=settings.loop,
         schedule=settings.schedule,
         seed=settings.seed,

@@ -21,7 +21,7 @@ from training.data.prefetch import prefetch
 from training.data.sample import Sample
 from training.foundation.embedding import ImageEmbedding, image_embedding
 from training.foundation.embedding_cache import EmbeddingCache
-from training.loop import Losses, begin, fit, launch
+from training.loop import Losses, fit, launch
 from training.ssr import sheet, statistics
 from training.ssr.crops import SourceCrops, TargetCrops
 from training.ssr.network import SSR, Batch
@@ -52,7 +52,6 @@ def train(settings: Settings) -> dict[str, Any]:
     embedding = open_embedding(settings, fabric.device)
     model = SSR(build_student(settings, labels), settings, embed(settings, embedding))
     run = settings.run
-    begin(fabric, run, settings)
     sources = SourceCrops(settings, source, counts)
     targets = TargetCrops(settings, target) if settings.self_training is not None else None
     memory = Memory(settings.size[0] * 2, int(settings.memory_gb * 2**30))
@@ -70,6 +69,7 @@ def train(settings: Settings) -> dict[str, Any]:
         loss=partial(adaptation_losses, fabric),
         evaluate=scores,
         run=run,
+        experiment=settings,
         settings=settings.loop,
         schedule=settings.schedule,
         seed=settings.seed,

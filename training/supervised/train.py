@@ -21,7 +21,7 @@ from training.data.memory import Memory
 from training.data.mixture import Mixture
 from training.data.prefetch import prefetch
 from training.data.sample import Sample
-from training.loop import Losses, begin, fit, launch
+from training.loop import Losses, fit, launch
 from training.loss import cross_entropy
 from training.modalities import presences
 from training.networks import Segformer, normalise, segformer, widen
@@ -57,7 +57,6 @@ def train(settings: Settings) -> dict[str, Any]:
     if settings.init is not None and not (run / checkpoint.NAME).is_file():
         # Of two branches each sees three channels, so there is nothing to widen.
         start_from(network, settings.init, labels, 3 if settings.presence else settings.channels)
-    begin(fabric, run, settings)
 
     memory = Memory(settings.tallest, int(settings.memory_gb * 2**30), with_thermal=settings.with_thermal)
     mixture = Mixture(sets, tuple(one.weight for one in settings.data), settings.seed)
@@ -79,6 +78,7 @@ def train(settings: Settings) -> dict[str, Any]:
         loss=partial(segmentation_loss, fabric, settings, weights),
         evaluate=partial(validate, settings, held_out, memory, labels),
         run=run,
+        experiment=settings,
         settings=settings.loop,
         schedule=settings.schedule,
         seed=settings.seed,

@@ -19,7 +19,7 @@ from training.foundation.pretrain.masked import Memory, Picture, pictures
 from training.foundation.pretrain.network import Batch, Pretraining
 from training.foundation.pretrain.settings import Settings
 from training.foundation.sam import Encoder, build
-from training.loop import Losses, begin, fit, launch
+from training.loop import Losses, fit, launch
 
 CHECKPOINT = "sam.pth"
 
@@ -43,7 +43,6 @@ def train(settings: Settings) -> dict[str, Any]:
     torch.manual_seed(settings.seed)
     model = Pretraining(build(encoder(settings)), settings.hidden, settings.weights)
     run = settings.run
-    begin(fabric, run, settings)
     shown = next(iter(scored.values()), sets[0])
 
     def scores(network: nn.Module) -> dict[str, Any]:
@@ -61,6 +60,7 @@ def train(settings: Settings) -> dict[str, Any]:
         loss=partial(losses, fabric),
         evaluate=scores,
         run=run,
+        experiment=settings,
         settings=settings.loop,
         schedule=settings.schedule,
         seed=settings.seed,
