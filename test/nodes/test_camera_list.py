@@ -33,7 +33,7 @@ def test_everything_that_a_camera_may_have(listed: Callable[..., Path]) -> None:
         "name": "night",
         "kind": "rgbt",
         "bundle": "my bundle",
-        "topics": {"rgb": "/front/rgb", "thermal": "thermal/image_raw", "mask": "/night_mask"},
+        "topics": {"rgb": "/front/rgb", "thermal": "thermal/image_raw", "modalities": "/night/streams"},
         "parameters": {
             "threads": 2,
             "sync": {"tolerance": 0.03},
@@ -85,6 +85,7 @@ def test_the_example_is_sound() -> None:
         ({**ROOF, "topic": {}}, r"\('roof'\): 'topic' is unknown; did you mean 'topics'\?"),
         ({**ROOF, "lens": 1}, "'lens' is unknown; known are: name, kind, bundle, topics, parameters"),
         ({**ROOF, "topics": {"imgae": "/a"}}, r"topics: 'imgae' is unknown; did you mean 'image'\?"),
+        ({**ROOF, "topics": {"modalities": "/a"}}, "topics: 'modalities' is unknown; known are: image, mask"),
         ({**ROOF, "topics": {"rgb": "/a"}}, "topics: 'rgb' is unknown; known are: image, mask"),
         ({**ROOF, "topics": ["/a"]}, r"topics is \['/a'\]; expected a topic for each of: image, mask"),
         ({**ROOF, "topics": {"image": "/a b"}}, "topic image is '/a b'; expected a name such as"),
