@@ -108,10 +108,20 @@ class SARTM(nn.Module):
             features[-1],
         )
 
+    def _encoded(self, pictures: Tensor, there: Tensor) -> list[Tensor]:
+        """Levels of the backbone; in training, streams that are missing are zero and cost nothing."""
+        if not self.training or there.all():
+            levels: list[Tensor] = self.backbone(pictures)
+            return levels
+        return [
+            level.new_zeros(len(pictures), *level.shape[1:]).index_put((there.nonzero()[:, 0],), level)
+            for level in self.backbone(pictures[there])
+        ]
+
     def _fused(self, image: Tensor, present: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Levels of RGB, of thermal, and of what is fused of them."""
         warmth = image[:, 3:].expand(-1, 3, -1, -1)
-        levels = self.backbone(torch.cat([image[:, :3], warmth]))
+        levels = self._encoded(torch.cat([image[:, :3], warmth]), present.T.flatten() > 0)
         rgb, thermal = (list(part) for part in zip(*(level.chunk(2) for level in levels), strict=True))
         if self.fusion is None:
             return mean(rgb, thermal, present)

@@ -182,6 +182,23 @@ def test_every_part_can_be_left_out(sam: Path) -> None:
     assert all(one.requires_grad == (one.grad is not None) for one in objective.parameters())
 
 
+@pytest.mark.parametrize("fusion", ["frm_ffm", "none"])
+def test_what_is_missing_is_not_encoded_in_training_and_changes_nothing(sam: Path, fusion: str) -> None:
+    made, streams = network(sam, fusion=fusion), torch.tensor([BOTH, RGB, THERMAL])
+    encoded: list[int] = []
+    made.backbone.register_forward_pre_hook(lambda _, given: encoded.append(len(given[0])))
+    image = normalise(pictures(0, 3), streams)
+    with torch.no_grad():
+        expected = made(image, streams)
+        made.train()
+        for module in made.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.eval()  # else it would see other statistics
+        found = made(image, streams)
+    torch.testing.assert_close(found, expected)
+    assert encoded == [6, 4]
+
+
 def test_the_loss_is_the_weighted_sum_of_its_parts(sam: Path) -> None:
     torch.manual_seed(0)
     text = torch.randn(CLASSES, 8)
