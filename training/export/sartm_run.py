@@ -50,7 +50,7 @@ def read(run: Path, results: dict[str, Any], *, pictures: bool) -> Trained:
         scores=results["validation"],
         method=_method(settings),
         presence=True,
-        fold=network.backbone.fold,
+        fold=network.fold,
     )
 
 

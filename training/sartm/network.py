@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from training import checkpoint
 from training.sartm.auxiliary import AuxiliaryHead
@@ -42,6 +43,8 @@ class SARTM(nn.Module):
         F^_1, F^_2 = FRM(F_1, F_2),   F = FFM(F^_1, F^_2)     at FFP, IFP and SFM
         logits     = decoder(F),   auxiliary head(F)
 
+    Both streams may be shrunk first. What is said of features and logits below is at s times the strides then.
+
     Thermal is a picture of three equal channels to the encoder. It comes normalised by the mean and deviation
     of thermal pictures; the authors' code divides it by 255 and leaves it there, far from what the encoder
     learned from. RGB is normalised as there.
@@ -58,6 +61,7 @@ class SARTM(nn.Module):
         fusion: of the levels; None is the mean of the streams that are present.
         auxiliary: False leaves the auxiliary head out.
         average: the logits are the mean of the decoder's and the auxiliary head's.
+        shrink: s, by means of s × s pixels.
 
     Raises:
         ValueError: an average with an auxiliary head that is not there; segment-anything is not installed.
@@ -71,6 +75,7 @@ class SARTM(nn.Module):
         fusion: Fusion | None,
         auxiliary: bool = True,
         average: bool = False,
+        shrink: int = 1,
     ) -> None:
         super().__init__()
         if average and not auxiliary:
@@ -80,6 +85,7 @@ class SARTM(nn.Module):
         self.decoder = MaskTokens(num_classes, encoder.channels[-1])
         self.auxiliary = AuxiliaryHead(num_classes, encoder.channels) if auxiliary else None
         self.average = average
+        self.shrink = shrink
 
     def forward(self, image: Tensor, present: Tensor) -> Tensor:
         """Logits float [b, classes, h/4, w/4].
@@ -108,6 +114,10 @@ class SARTM(nn.Module):
             features[-1],
         )
 
+    def fold(self, size: tuple[int, int]) -> None:
+        """For export, in place: as `Backbone.fold`, for pictures of `size` (height, width) before shrinking."""
+        self.backbone.fold(shrunk(size, self.shrink))
+
     def _encoded(self, pictures: Tensor, there: Tensor) -> list[Tensor]:
         """Levels of the backbone; in training, streams that are missing are zero and cost nothing."""
         if not self.training or there.all():
@@ -120,6 +130,8 @@ class SARTM(nn.Module):
 
     def _fused(self, image: Tensor, present: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Levels of RGB, of thermal, and of what is fused of them."""
+        if self.shrink > 1:
+            image = functional.avg_pool2d(image, self.shrink)
         warmth = image[:, 3:].expand(-1, 3, -1, -1)
         levels = self._encoded(torch.cat([image[:, :3], warmth]), present.T.flatten() > 0)
         rgb, thermal = (list(part) for part in zip(*(level.chunk(2) for level in levels), strict=True))
@@ -163,14 +175,15 @@ def build(settings: Settings, num_classes: int, *, start: bool = True) -> SARTM:
             `crop` that it does not allow; with `start`, as `go_on_from`.
     """
     whole = load(settings.backbone)
-    encoder = backbone(settings.backbone, settings.crop, whole)
-    encoder.check(settings.size)
+    encoder = backbone(settings.backbone, shrunk(settings.crop, settings.shrink), whole)
+    encoder.check(shrunk(settings.size, settings.shrink))
     network = SARTM(
         encoder,
         num_classes,
         fusion=Fusion(encoder.channels) if settings.fusion == "frm_ffm" else None,
         auxiliary=settings.auxiliary is not None,
         average=settings.auxiliary is not None and settings.auxiliary.inference,
+        shrink=settings.shrink,
     )
     if start and settings.init is not None:
         go_on_from(network, settings.init, settings.backbone.frozen)
@@ -179,6 +192,11 @@ def build(settings: Settings, num_classes: int, *, start: bool = True) -> SARTM:
     if not settings.backbone.frozen:
         encoder.release()
     return network
+
+
+def shrunk(size: tuple[int, int], times: int) -> tuple[int, int]:
+    """(height, width) of what is left of a picture."""
+    return size[0] // times, size[1] // times
 
 
 def go_on_from(network: SARTM, run: Path, frozen: bool) -> None:

@@ -104,6 +104,8 @@ class Settings(Strict):
         out: run folder.
         size: (height, width) that the deployed network sees; scales and validation refer to it.
         crop: (height, width) of training pictures.
+        shrink: the network shrinks pictures so many times before it looks at them, to the scale that its
+            encoder knows things at: 1 leaves them as they are.
         data_root: what relative paths of data sets start from.
         data: training sets, at least one of them with thermal.
         validation: sets to score on; the first one's mIoU is shown while training. Nothing is chosen by them:
@@ -128,6 +130,7 @@ class Settings(Strict):
     label_set: str
     size: tuple[int, int]
     crop: tuple[int, int]
+    shrink: int = Field(default=1, gt=0)
     data_root: Path = Path("data")
     data: list[Source] = Field(min_length=1)
     validation: list[Validation] = Field(min_length=1)
@@ -156,6 +159,8 @@ class Settings(Strict):
             raise ValueError(f"size {list(self.size)} must be multiples of 32, as bundles have it")
         if min(self.crop) < 32:
             raise ValueError(f"crop {list(self.crop)} must be at least 32")
+        if any(side % self.shrink for side in (*self.size, *self.crop)):
+            raise ValueError(f"size {list(self.size)} and crop {list(self.crop)} must be multiples of shrink")
         names = [one.name for one in self.validation]
         different(names)
         for name in names:

@@ -44,7 +44,7 @@ class Predictor:
         streams = torch.tensor([present], device=device)
         picture = wrap(normalise(seen[None].to(device), streams), self.pad)
         logits = self.network(picture, streams) if self.presence else self.network(picture)
-        full = functional.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)
+        full = functional.interpolate(logits, size=picture.shape[2:], mode="bilinear", align_corners=False)
         labels = full[0, :, :, self.pad : self.pad + self.size[1]].argmax(0)
         return labels.to(torch.uint8).cpu().numpy()
 
