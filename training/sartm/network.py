@@ -43,7 +43,7 @@ class SARTM(nn.Module):
         F^_1, F^_2 = FRM(F_1, F_2),   F = FFM(F^_1, F^_2)     at FFP, IFP and SFM
         logits     = decoder(F),   auxiliary head(F)
 
-    Both streams may be shrunk first. What is said of features and logits below is at s times the strides then.
+    Both streams may be shrunk s times first: features and logits are then at s times the strides told below.
 
     Thermal is a picture of three equal channels to the encoder. It comes normalised by the mean and deviation
     of thermal pictures; the authors' code divides it by 255 and leaves it there, far from what the encoder
@@ -115,7 +115,7 @@ class SARTM(nn.Module):
         )
 
     def fold(self, size: tuple[int, int]) -> None:
-        """For export, in place: as `Backbone.fold`, for pictures of `size` (height, width) before shrinking."""
+        """For export, in place: as `Backbone.fold`, for pictures of `size` before they are shrunk."""
         self.backbone.fold(shrunk(size, self.shrink))
 
     def _encoded(self, pictures: Tensor, there: Tensor) -> list[Tensor]:

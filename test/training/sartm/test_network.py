@@ -182,6 +182,22 @@ def test_every_part_can_be_left_out(sam: Path) -> None:
     assert all(one.requires_grad == (one.grad is not None) for one in objective.parameters())
 
 
+def test_a_network_may_look_at_shrunk_pictures(sam: Path) -> None:
+    plain, shrinks = network(sam), network(sam, shrink=2)
+    image, streams = normalise(pictures(0, 2, (64, 96)), torch.ones(2, 2)), torch.ones(2, 2)
+    with torch.no_grad():
+        expected = plain(torch.nn.functional.avg_pool2d(image, 2), streams)
+        found = shrinks(image, streams)
+        shrinks.fold((64, 96))
+        folded = shrinks(image, streams)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(folded, expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="Pictures of 24×32 .* must be multiples of 16"):
+        network(sam, shrink=2, crop=[48, 64])
+    with pytest.raises(ValueError, match="must be multiples of shrink"):
+        settings(sam, shrink=3)
+
+
 @pytest.mark.parametrize("fusion", ["frm_ffm", "none"])
 def test_what_is_missing_is_not_encoded_in_training_and_changes_nothing(sam: Path, fusion: str) -> None:
     made, streams = network(sam, fusion=fusion), torch.tensor([BOTH, RGB, THERMAL])
