@@ -22,7 +22,7 @@ class Backbone(nn.Module):
 
     Its state, as a part of any network's, holds what learns (LoRA, pyramid or projections) and `digest`, but
     not the frozen part. Loading is strict in these, and a state that belongs to another frozen part is a
-    ValueError. After `release` or `fold` the state is whole.
+    ValueError. After `fold` the state is whole.
 
     Args:
         encoder: what is frozen in it now stays so.
@@ -33,7 +33,7 @@ class Backbone(nn.Module):
         strides: of the levels, finest first.
         channels: of the levels: 32, 64, 256.
         multiple: that height and width of pictures must be of.
-        digest: uint8 [32], SHA-256 of the file that the encoder came from.
+        digest: uint8 [32], SHA-256 of the file that the frozen part came from.
     """
 
     strides = (4, 8, 16)
@@ -56,13 +56,8 @@ class Backbone(nn.Module):
         self.register_load_state_dict_post_hook(_loaded)
 
     def identity(self) -> dict[str, Any]:
-        """What the encoder came from: kind, variant, sha256 of its file; plain JSON."""
+        """What the frozen part is: kind, variant, sha256 of its file; plain JSON."""
         return dict(self._identity)
-
-    def release(self) -> None:
-        """From now on the whole encoder learns."""
-        self.encoder.requires_grad_(True)
-        self._frozen = ()
 
     def check(self, size: tuple[int, int]) -> None:
         """Raises ValueError unless pictures of this (height, width) are allowed."""

@@ -20,15 +20,12 @@ class Adapted(Strict):
     Attributes:
         rank: of LoRA on q and v of every block; 0 leaves the image encoder as it is.
         scale: of LoRA; the paper has none.
-        frozen: as in the paper. False trains the whole image encoder, for one that saw too few pictures to be
-            left as it is; checkpoints then hold it.
         checkpointing: forget what is inside the blocks and compute it once more for the gradient: less
             memory, more time, the same result.
     """
 
     rank: int = Field(default=16, ge=0)
     scale: float = Field(default=1.0, gt=0)
-    frozen: bool = True
     checkpointing: bool = False
 
 

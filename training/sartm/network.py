@@ -53,7 +53,7 @@ class SARTM(nn.Module):
     reaches nothing behind it, and the logits are the mean of what the decoder makes of F_1 and of F_2. Chosen
     here is F for both heads: one decoding of what both streams hold, and the same when one is missing.
 
-    Its state holds all but what is frozen of the backbone; see there.
+    Its state holds all but the frozen part of the backbone; see there.
 
     Args:
         encoder: the backbone.
@@ -186,11 +186,9 @@ def build(settings: Settings, num_classes: int, *, start: bool = True) -> SARTM:
         shrink=settings.shrink,
     )
     if start and settings.init is not None:
-        go_on_from(network, settings.init, settings.backbone.frozen)
+        go_on_from(network, settings.init)
     elif start and settings.decoder_from_sam:
         start_from(network.decoder, whole)
-    if not settings.backbone.frozen:
-        encoder.release()
     return network
 
 
@@ -199,21 +197,15 @@ def shrunk(size: tuple[int, int], times: int) -> tuple[int, int]:
     return size[0] // times, size[1] // times
 
 
-def go_on_from(network: SARTM, run: Path, frozen: bool) -> None:
-    """Give a network that was just built the weights of a run; `frozen`: its encoder will not learn.
+def go_on_from(network: SARTM, run: Path) -> None:
+    """Give a network the weights of a run.
 
     Raises:
         FileNotFoundError: no such run.
-        ValueError: a run of another network or backbone, or one that trained the encoder, if this will not.
+        ValueError: a run of another network or backbone.
     """
-    weights = of_network(checkpoint.weights(run))
-    if frozen and any(name not in network.state_dict() for name in weights):
-        raise ValueError(
-            f"init {run} has trained its encoder, or is of another network: set backbone.frozen to false, or "
-            "give a run that left it frozen."
-        )
     try:
-        network.load_state_dict(weights)
+        network.load_state_dict(of_network(checkpoint.weights(run)))
     except RuntimeError as error:
         raise ValueError(
             f"init {run} is of another network: give a run of SARTM with the same classes, rank, fusion and "

@@ -110,7 +110,7 @@ class Settings(Strict):
         data: training sets, at least one of them with thermal.
         validation: sets to score on; the first one's mIoU is shown while training. Nothing is chosen by them:
             the result is the last step's weights, or their average if `loop.average` keeps one.
-        backbone: image encoder, frozen unless it says otherwise, and its LoRA; rank 0 is none.
+        backbone: frozen image encoder and its LoRA; rank 0 is none.
         init: run folder of another SARTM experiment with the same network, whose weights to start from.
         decoder_from_sam: the mask decoder starts with that of the backbone's checkpoint, but for what is of
             classes; else with random weights.
