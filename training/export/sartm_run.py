@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from samseg_ros.labels import LabelSet, label_set
-from training import checkpoint, config
+from training import checkpoint, config, run_folder
 from training.export.trained import Trained, spread
-from training.run_folder import CONFIG
 from training.sartm.backbone_settings import BackboneSettings, SamBackbone
 from training.sartm.network import SARTM, build, of_network
 from training.sartm.sets import samples
@@ -61,7 +60,7 @@ def settings_of(run: Path) -> Settings:
         ValueError: a run of another kind.
     """
     try:
-        return config.read(run / CONFIG, Settings)
+        return config.read(run / run_folder.CONFIG, Settings)
     except ValueError as error:
         raise ValueError(f"{run} is no run of `python -m training sartm`: give the folder of one.") from error
 
@@ -91,6 +90,7 @@ def _method(settings: Settings) -> tuple[str, ...]:
     adapted = "and was not changed"
     if settings.backbone.rank:
         adapted = f"and was adapted by LoRA of rank {settings.backbone.rank}, which is merged into it here"
+    seen = f" It sees both {settings.shrink} times smaller." if settings.shrink > 1 else ""
     parts = [
         "fused by FRM and FFM at three scales" if settings.fusion == "frm_ffm" else "fused by their mean",
         "an auxiliary head" if settings.auxiliary is not None else "",
@@ -101,18 +101,27 @@ def _method(settings: Settings) -> tuple[str, ...]:
     helped = f" In training it was also taught by {taught}." if taught else ""
     return (
         f"SARTM: RGB and thermal go through one encoder, {_encoder(settings.backbone)}, which stayed frozen "
-        f"{adapted}. Their features are {parts[0]} and decoded by SAM's mask decoder with one token for each "
-        f"class.{helped}",
+        f"{adapted}.{seen} Their features are {parts[0]} and decoded by SAM's mask decoder with one token "
+        f"for each class.{helped}",
         STREAMS,
     )
 
 
+def _before(init: Path | None) -> str:
+    if init is None:
+        return ""
+    if not run_folder.finished(init):
+        return ", after another run"
+    told = run_folder.results(init)
+    return f", after another run of {told['steps']} steps in {told['seconds'] / 60.0:.0f} minutes"
+
+
 def _told(settings: Settings, results: dict[str, Any]) -> dict[str, Any]:
-    private = {"out", "data_root", "data", "validation", "backbone", "language"}
+    private = {"out", "data_root", "data", "validation", "backbone", "init", "language"}
     language = settings.language
     return {
         "network": f"sartm-{settings.backbone.kind}-{settings.backbone.variant}",
-        "start": f"the frozen encoder of {_encoder(settings.backbone)}",
+        "start": f"the frozen encoder of {_encoder(settings.backbone)}{_before(settings.init)}",
         "data": results["data"],
         "steps": results["steps"],
         "minutes": round(results["seconds"] / 60.0, 1),

@@ -157,6 +157,20 @@ def test_the_card_says_how_it_learned_and_hides_where(made: bundle.Bundle, data:
     assert told["parameters"]["frozen"] > 0 and str(data) not in text
 
 
+def test_a_run_that_went_on_from_another_and_shrinks_pictures(run: Path, data: Path, tmp_path: Path) -> None:
+    words = ["sartm", str(data / "sartm.yaml"), f"out={tmp_path / 'run'}", "validation.0.limit=2"]
+    words += [f"init={run}", "shrink=2", "crop=[64, 96]", "size=[64, 96]", "schedule.steps=1"]
+    assert main(words) == 0
+    assert main(["export", str(tmp_path / "run"), "--out", str(tmp_path / "bundle"), "--full-precision"]) == 0
+    made = bundle.load(tmp_path / "bundle")
+    assert made.size == SIZE
+    card = " ".join((made.path / "card.md").read_text().split())
+    assert "It sees both 2 times smaller." in card
+    assert "published ones), after another run of 2 steps in 0 minutes." in card
+    text = (made.path / "bundle.yaml").read_text()
+    assert str(data) not in text and str(tmp_path) not in text
+
+
 def test_another_backbone_or_none_is_one_sentence(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

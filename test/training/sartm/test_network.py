@@ -192,7 +192,7 @@ def test_a_network_may_look_at_shrunk_pictures(sam: Path) -> None:
         folded = shrinks(image, streams)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(folded, expected, rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match="Pictures of 24×32 .* must be multiples of 16"):
+    with pytest.raises(ValueError, match=r"Pictures of 24×32 .* must be multiples of 16"):
         network(sam, shrink=2, crop=[48, 64])
     with pytest.raises(ValueError, match="must be multiples of shrink"):
         settings(sam, shrink=3)
