@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from samseg_ros.labels import LabelSet, label_set
 from training import checkpoint, config, run_folder
 from training.export.trained import Trained, spread
@@ -49,7 +51,7 @@ def read(run: Path, results: dict[str, Any], *, pictures: bool) -> Trained:
         scores=results["validation"],
         method=_method(settings),
         presence=True,
-        fold=network.fold,
+        fold=network.backbone.fold,
     )
 
 
@@ -77,6 +79,9 @@ def load(run: Path, settings: Settings, labels: LabelSet) -> SARTM:
         # Not a FileNotFoundError: that would be taken for one of pictures.
         raise ValueError(f"The backbone that {run} was trained with is not there: {error}") from error
     network.load_state_dict(of_network(checkpoint.weights(run)))
+    if settings.logit_adjustment:
+        shares = run_folder.results(run)["class_shares"]
+        network.adjust(torch.tensor([shares[name] for name in labels.names]), settings.logit_adjustment)
     return network.eval()
 
 
@@ -90,7 +95,6 @@ def _method(settings: Settings) -> tuple[str, ...]:
     adapted = "and was not changed"
     if settings.backbone.rank:
         adapted = f"and was adapted by LoRA of rank {settings.backbone.rank}, which is merged into it here"
-    seen = f" It sees both {settings.shrink} times smaller." if settings.shrink > 1 else ""
     parts = [
         "fused by FRM and FFM at three scales" if settings.fusion == "frm_ffm" else "fused by their mean",
         "an auxiliary head" if settings.auxiliary is not None else "",
@@ -99,10 +103,16 @@ def _method(settings: Settings) -> tuple[str, ...]:
     ]
     taught = " and ".join(part for part in parts[1:] if part)
     helped = f" In training it was also taught by {taught}." if taught else ""
+    adjusted = (
+        f" From RGB alone its logits are adjusted by {settings.logit_adjustment:g} times the log shares that "
+        "the classes have in the training pictures, in favour of rare ones."
+        if settings.logit_adjustment
+        else ""
+    )
     return (
         f"SARTM: RGB and thermal go through one encoder, {_encoder(settings.backbone)}, which stayed frozen "
-        f"{adapted}.{seen} Their features are {parts[0]} and decoded by SAM's mask decoder with one token "
-        f"for each class.{helped}",
+        f"{adapted}. Their features are {parts[0]} and decoded by SAM's mask decoder with one token for each "
+        f"class.{helped}{adjusted}",
         STREAMS,
     )
 

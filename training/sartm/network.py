@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from training import checkpoint
 from training.sartm.auxiliary import AuxiliaryHead
@@ -36,14 +35,15 @@ class Outputs(NamedTuple):
     fused: Tensor
 
 
+LEAST_SHARE = 1e-4  # of a class that no picture shows, so that it is not found everywhere
+
+
 class SARTM(nn.Module):
     """RGB-T pictures to logits; either stream may be missing.
 
         F_1, F_2   = encoder([RGB, thermal])                  one encoder, one batch of 2b pictures
         F^_1, F^_2 = FRM(F_1, F_2),   F = FFM(F^_1, F^_2)     at FFP, IFP and SFM
         logits     = decoder(F),   auxiliary head(F)
-
-    Both streams may be shrunk s times first: features and logits are then at s times the strides told below.
 
     Thermal is a picture of three equal channels to the encoder. It comes normalised by the mean and deviation
     of thermal pictures; the authors' code divides it by 255 and leaves it there, far from what the encoder
@@ -61,11 +61,12 @@ class SARTM(nn.Module):
         fusion: of the levels; None is the mean of the streams that are present.
         auxiliary: False leaves the auxiliary head out.
         average: the logits are the mean of the decoder's and the auxiliary head's.
-        shrink: s, by means of s × s pixels.
 
     Raises:
         ValueError: an average with an auxiliary head that is not there; segment-anything is not installed.
     """
+
+    offsets: Tensor | None
 
     def __init__(
         self,
@@ -75,7 +76,6 @@ class SARTM(nn.Module):
         fusion: Fusion | None,
         auxiliary: bool = True,
         average: bool = False,
-        shrink: int = 1,
     ) -> None:
         super().__init__()
         if average and not auxiliary:
@@ -85,7 +85,7 @@ class SARTM(nn.Module):
         self.decoder = MaskTokens(num_classes, encoder.channels[-1])
         self.auxiliary = AuxiliaryHead(num_classes, encoder.channels) if auxiliary else None
         self.average = average
-        self.shrink = shrink
+        self.register_buffer("offsets", None, persistent=False)
 
     def forward(self, image: Tensor, present: Tensor) -> Tensor:
         """Logits float [b, classes, h/4, w/4].
@@ -99,9 +99,25 @@ class SARTM(nn.Module):
         """
         features = self._fused(image, present)[2]
         logits = self.decoder(features[-1], features[:-1])
-        if self.auxiliary is None or not self.average:
+        if self.auxiliary is not None and self.average:
+            logits = (logits + self.auxiliary(features)) / 2
+        if self.offsets is None:
             return logits
-        return (logits + self.auxiliary(features)) / 2
+        return logits + self.offsets[:, None, None] * (1 - present[:, 1, None, None, None])
+
+    def adjust(self, shares: Tensor, strength: float) -> None:
+        """From now on `forward` favours rare classes where thermal is missing; `outputs` does not.
+
+            logits_k − τ log π_k
+
+        Logit adjustment after training (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021,
+        section 4.1), here of one of the streams: what heat shows, RGB alone often makes no more than likely.
+
+        Args:
+            shares: π, float [classes], of the labelled pixels of the training sets.
+            strength: τ; 1 is as if all classes were equally common.
+        """
+        self.offsets = -strength * shares.clamp(min=LEAST_SHARE).log()
 
     def outputs(self, image: Tensor, present: Tensor) -> Outputs:
         """What the losses are of; arguments as of `forward`."""
@@ -113,10 +129,6 @@ class SARTM(nn.Module):
             thermal[-1],
             features[-1],
         )
-
-    def fold(self, size: tuple[int, int]) -> None:
-        """For export, in place: as `Backbone.fold`, for pictures of `size` before they are shrunk."""
-        self.backbone.fold(shrunk(size, self.shrink))
 
     def _encoded(self, pictures: Tensor, there: Tensor) -> list[Tensor]:
         """Levels of the backbone; in training, streams that are missing are zero and cost nothing."""
@@ -130,8 +142,6 @@ class SARTM(nn.Module):
 
     def _fused(self, image: Tensor, present: Tensor) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
         """Levels of RGB, of thermal, and of what is fused of them."""
-        if self.shrink > 1:
-            image = functional.avg_pool2d(image, self.shrink)
         warmth = image[:, 3:].expand(-1, 3, -1, -1)
         levels = self._encoded(torch.cat([image[:, :3], warmth]), present.T.flatten() > 0)
         rgb, thermal = (list(part) for part in zip(*(level.chunk(2) for level in levels), strict=True))
@@ -175,26 +185,20 @@ def build(settings: Settings, num_classes: int, *, start: bool = True) -> SARTM:
             `crop` that it does not allow; with `start`, as `go_on_from`.
     """
     whole = load(settings.backbone)
-    encoder = backbone(settings.backbone, shrunk(settings.crop, settings.shrink), whole)
-    encoder.check(shrunk(settings.size, settings.shrink))
+    encoder = backbone(settings.backbone, settings.crop, whole)
+    encoder.check(settings.size)
     network = SARTM(
         encoder,
         num_classes,
         fusion=Fusion(encoder.channels) if settings.fusion == "frm_ffm" else None,
         auxiliary=settings.auxiliary is not None,
         average=settings.auxiliary is not None and settings.auxiliary.inference,
-        shrink=settings.shrink,
     )
     if start and settings.init is not None:
         go_on_from(network, settings.init)
     elif start and settings.decoder_from_sam:
         start_from(network.decoder, whole)
     return network
-
-
-def shrunk(size: tuple[int, int], times: int) -> tuple[int, int]:
-    """(height, width) of what is left of a picture."""
-    return size[0] // times, size[1] // times
 
 
 def go_on_from(network: SARTM, run: Path) -> None:

@@ -104,8 +104,6 @@ class Settings(Strict):
         out: run folder.
         size: (height, width) that the deployed network sees; scales and validation refer to it.
         crop: (height, width) of training pictures.
-        shrink: the network shrinks pictures so many times before it looks at them, to the scale that its
-            encoder knows things at: 1 leaves them as they are.
         data_root: what relative paths of data sets start from.
         data: training sets, at least one of them with thermal.
         validation: sets to score on; the first one's mIoU is shown while training. Nothing is chosen by them:
@@ -118,6 +116,9 @@ class Settings(Strict):
         segmentation: weight of the decoder's cross-entropy.
         class_weights: of both cross-entropies, as in supervised training; the authors' code has none.
         auxiliary, language, distillation: null leaves them out.
+        logit_adjustment: τ: from RGB alone, −τ log π_k is added to the logits of class k, of which π_k of the
+            training sets' labelled pixels are, so that rare classes are not lost for want of heat. After
+            training only; see `SARTM.adjust`.
         batch: pictures per process and step.
         thermal: random changes of thermal pictures, and how often a stream is hidden.
         tallest: decoded pictures are kept no higher than this many pixels; None keeps them whole.
@@ -130,7 +131,6 @@ class Settings(Strict):
     label_set: str
     size: tuple[int, int]
     crop: tuple[int, int]
-    shrink: int = Field(default=1, gt=0)
     data_root: Path = Path("data")
     data: list[Source] = Field(min_length=1)
     validation: list[Validation] = Field(min_length=1)
@@ -143,6 +143,7 @@ class Settings(Strict):
     auxiliary: Auxiliary | None = Auxiliary()
     language: Language | None = None
     distillation: Distillation | None = Distillation()
+    logit_adjustment: float = Field(default=0.0, ge=0)
     batch: int = Field(default=8, gt=0)
     augmentation: Augmentation = Augmentation()
     thermal: ThermalAugmentation = ThermalAugmentation()
@@ -159,8 +160,6 @@ class Settings(Strict):
             raise ValueError(f"size {list(self.size)} must be multiples of 32, as bundles have it")
         if min(self.crop) < 32:
             raise ValueError(f"crop {list(self.crop)} must be at least 32")
-        if any(side % self.shrink for side in (*self.size, *self.crop)):
-            raise ValueError(f"size {list(self.size)} and crop {list(self.crop)} must be multiples of shrink")
         names = [one.name for one in self.validation]
         different(names)
         for name in names:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from samseg_ros.labels import LabelSet, label_set
 from training import checkpoint, provenance, run_folder
-from training.class_weights import class_weights
+from training.class_weights import class_shares, class_weights
 from training.data.composition import Composer
 from training.data.memory import Memory
 from training.data.mixture import Mixture
@@ -60,6 +60,9 @@ def train(settings: Settings) -> dict[str, Any]:
     mixture = Mixture(sets, tuple(one.weight for one in settings.data), settings.seed)
     weights = class_weights(settings.class_weights, mixture, memory, len(labels))
     model = Objective(build(settings, len(labels), start=not begun), settings, text, weights)
+    shares = class_shares(mixture, memory, len(labels)) if settings.logit_adjustment else None
+    if shares is not None:
+        model.network.adjust(torch.from_numpy(shares).float(), settings.logit_adjustment)
     composer = Composer(
         mixture=mixture,
         memory=memory,
@@ -85,6 +88,7 @@ def train(settings: Settings) -> dict[str, Any]:
         **report,
         "label_set": labels.name,
         "data": learned_from(settings, sets),
+        **({} if shares is None else {"class_shares": dict(zip(labels.names, shares.tolist(), strict=True))}),
         "parameters": parameters(model.network),
         "backbone": {"name": backbone_name(settings), **model.network.backbone.identity()},
         **provenance.state(),

@@ -157,18 +157,26 @@ def test_the_card_says_how_it_learned_and_hides_where(made: bundle.Bundle, data:
     assert told["parameters"]["frozen"] > 0 and str(data) not in text
 
 
-def test_a_run_that_went_on_from_another_and_shrinks_pictures(run: Path, data: Path, tmp_path: Path) -> None:
+def test_a_run_that_went_on_from_another_and_adjusts_its_logits(
+    run: Path, data: Path, tmp_path: Path
+) -> None:
     words = ["sartm", str(data / "sartm.yaml"), f"out={tmp_path / 'run'}", "validation.0.limit=2"]
-    words += [f"init={run}", "shrink=2", "crop=[64, 96]", "size=[64, 96]", "schedule.steps=1"]
-    assert main(words) == 0
+    assert main([*words, f"init={run}", "logit_adjustment=9", "schedule={steps: 1, lr: 1e-12}"]) == 0
+    told = json.loads((tmp_path / "run/results.json").read_text())
+    assert sum(told["class_shares"].values()) == pytest.approx(1)
     assert main(["export", str(tmp_path / "run"), "--out", str(tmp_path / "bundle"), "--full-precision"]) == 0
     made = bundle.load(tmp_path / "bundle")
-    assert made.size == SIZE
     card = " ".join((made.path / "card.md").read_text().split())
-    assert "It sees both 2 times smaller." in card
+    assert "From RGB alone its logits are adjusted by 9 times the log shares" in card
     assert "published ones), after another run of 2 steps in 0 minutes." in card
     text = (made.path / "bundle.yaml").read_text()
     assert str(data) not in text and str(tmp_path) not in text
+    # So strong that on the robot, too, classes that no picture shows win, but without thermal alone.
+    unseen = [id_ for id_, name in enumerate(LABELS.names) if told["class_shares"][name] == 0]
+    image = {"image": np.full((32, 64, 3), 90, np.uint8), "thermal": np.full((32, 64), 90, np.uint8)}
+    loaded = engine.load(made, runtime="onnxruntime")
+    masks = [loaded.infer(**image, present=np.float32(one)).labels for one in ((1, 0), (1, 1))]
+    assert np.isin(masks[0], unseen).all() and not np.isin(masks[1], unseen).all()
 
 
 def test_another_backbone_or_none_is_one_sentence(

@@ -3,6 +3,7 @@
 
 import copy
 import json
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -182,20 +183,19 @@ def test_every_part_can_be_left_out(sam: Path) -> None:
     assert all(one.requires_grad == (one.grad is not None) for one in objective.parameters())
 
 
-def test_a_network_may_look_at_shrunk_pictures(sam: Path) -> None:
-    plain, shrinks = network(sam), network(sam, shrink=2)
-    image, streams = normalise(pictures(0, 2, (64, 96)), torch.ones(2, 2)), torch.ones(2, 2)
+def test_rare_classes_are_favoured_where_thermal_is_missing(sam: Path) -> None:
+    made = network(sam)
+    image, streams = pictures(0, 3), torch.tensor([BOTH, RGB, THERMAL])
+    shown = normalise(image, streams)
     with torch.no_grad():
-        expected = plain(torch.nn.functional.avg_pool2d(image, 2), streams)
-        found = shrinks(image, streams)
-        shrinks.fold((64, 96))
-        folded = shrinks(image, streams)
-    torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(folded, expected, rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match=r"Pictures of 24×32 .* must be multiples of 16"):
-        network(sam, shrink=2, crop=[48, 64])
-    with pytest.raises(ValueError, match="must be multiples of shrink"):
-        settings(sam, shrink=3)
+        plain, before = made(shown, streams), made.outputs(shown, streams)
+        made.adjust(torch.tensor([0.5, 0.25, 0.0]), 0.5)
+        found, after = made(shown, streams), made.outputs(shown, streams)
+    expected = -0.5 * torch.tensor([math.log(0.5), math.log(0.25), math.log(1e-4)])
+    torch.testing.assert_close(found[1] - plain[1], expected[:, None, None].expand_as(plain[1]))
+    assert torch.equal(found[0], plain[0]) and torch.equal(found[2], plain[2])
+    assert torch.equal(after.logits, before.logits)
+    assert made.state_dict().keys() == network(sam).state_dict().keys()
 
 
 @pytest.mark.parametrize("fusion", ["frm_ffm", "none"])

@@ -54,7 +54,7 @@ def _of_sartm(run: Path) -> dict[str, Any]:
     settings = config.read(run / run_folder.CONFIG, Settings)
     network = build(settings, len(label_set(settings.label_set)), start=False)
     counted = parameters(network)
-    network.fold(settings.size)
+    network.backbone.fold(settings.size)
     return _told(counted, settings.size, operations(network, settings.size, channels=4, presence=True))
 
 
