@@ -393,7 +393,7 @@ def _parser() -> argparse.ArgumentParser:
         "--bundle",
         action="append",
         metavar="DIR",
-        help="a bundle's folder or name; a drive for each given (street_b0_panorama and street_b0_rgbt)",
+        help="a bundle's folder or name; a drive for each given (street_b0_panorama and sartm_street)",
     )
     command.set_defaults(run=_demo)
     return parser

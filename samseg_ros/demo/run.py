@@ -28,7 +28,7 @@ from samseg_ros.demo.take import holds_pairs, take, take_pairs
 from samseg_ros.demo.through import choose_pace, drive_through
 from samseg_ros.errors import UserError
 
-BUNDLES = ("street_b0_panorama", "street_b0_rgbt")
+BUNDLES = ("street_b0_panorama", "sartm_street")
 RENDER_SIZE = (512, 1024)  # of a panorama; other cameras have the network's
 
 

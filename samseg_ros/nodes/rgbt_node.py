@@ -14,7 +14,7 @@ from samseg_ros.nodes.segmentation_node import SegmentationNode
 from samseg_ros.thermal import MODES, UNITS
 
 PARAMETERS = (
-    *parameters.of_every_node(bundle="street_b0_rgbt"),
+    *parameters.of_every_node(bundle="sartm_street"),
     parameters.transport("rgb_transport", "~/rgb"),
     parameters.transport("thermal_transport", "~/thermal"),
     Parameter(
