@@ -24,9 +24,13 @@ INPUTS = {
     "rgbt": ("rgb", "thermal", "rgb/camera_info"),
 }
 KINDS = tuple(INPUTS)
-# What a list may rename of what they publish, and what only some kinds do.
-OUTPUTS = ("mask", "confidence", "color", "overlay", "labels", "label_info")
-MORE_OUTPUTS = {"rgbt": ("camera_info", "modalities")}
+_OUTPUTS = ("mask", "confidence", "color", "overlay", "labels", "label_info")
+# What a list may rename of what each kind publishes.
+OUTPUTS = {
+    "panorama": _OUTPUTS,
+    "camera": _OUTPUTS,
+    "rgbt": (*_OUTPUTS, "camera_info", "modalities"),
+}
 
 _KEYS = ("name", "kind", "bundle", "topics", "parameters")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -125,7 +129,7 @@ def _camera(entry: Any, where: str) -> Camera:
 def _topics(topics: Any, kind: str, where: str) -> dict[str, str]:
     if topics is None:
         return {}
-    known = (*INPUTS[kind], *OUTPUTS, *MORE_OUTPUTS.get(kind, ()))
+    known = (*INPUTS[kind], *OUTPUTS[kind])
     if not isinstance(topics, dict):
         raise UserError(f"{where}: topics is {topics!r}; expected a topic for each of: {', '.join(known)}.")
     _refuse_unknown(topics, known, f"{where}, topics")

@@ -71,7 +71,7 @@ def load(run: Path, settings: Settings, labels: LabelSet) -> SARTM:
     """The network with the weights of a run, in evaluation mode, not merged.
 
     Raises:
-        ValueError: no such backbone, or not that of the run.
+        ValueError: no such backbone, or not that of the run; results from before `logit_adjustment` was set.
     """
     try:
         network = build(settings, len(labels), start=False)
@@ -80,7 +80,12 @@ def load(run: Path, settings: Settings, labels: LabelSet) -> SARTM:
         raise ValueError(f"The backbone that {run} was trained with is not there: {error}") from error
     network.load_state_dict(of_network(checkpoint.weights(run)))
     if settings.logit_adjustment:
-        shares = run_folder.results(run)["class_shares"]
+        shares = run_folder.results(run).get("class_shares")
+        if shares is None:
+            raise ValueError(
+                f"{run} was scored without logit_adjustment, which its config.yaml asks for: run the "
+                "training command again to its end."
+            )
         network.adjust(torch.tensor([shares[name] for name in labels.names]), settings.logit_adjustment)
     return network.eval()
 

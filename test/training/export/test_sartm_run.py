@@ -2,6 +2,7 @@
 """What is deployed of a SARTM run: the trained network with LoRA merged, of either stream or of both."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -192,6 +193,17 @@ def test_another_backbone_or_none_is_one_sentence(
         assert main(["export", str(tmp_path), "--out", str(tmp_path / "bundle")]) == 2
         said = capsys.readouterr().err.strip()
         assert words in said and "\n" not in said and "--pictures" not in said
+
+
+def test_results_from_before_logits_were_adjusted_are_one_sentence(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    config = tmp_path / "run/config.yaml"
+    config.write_text(config.read_text().replace("logit_adjustment: 0.0", "logit_adjustment: 0.5"))
+    assert main(["export", str(tmp_path / "run"), "--out", str(tmp_path / "bundle")]) == 2
+    assert "was scored without logit_adjustment" in capsys.readouterr().err
+    assert not (tmp_path / "bundle").exists()
 
 
 def test_pictures_that_are_gone_are_asked_for(run: Path, tmp_path: Path) -> None:
