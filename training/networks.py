@@ -38,21 +38,40 @@ class Segformer(nn.Module):
     the same function in another order: the fusing 1x1 convolution and bilinear upsampling commute, so each
     stage is projected by one composed matrix at its own resolution and the results are upsampled and summed.
     That is half of the multiplications of B0.
+
+    With `subpixel` s the classifier gives the logits of s x s places for each place of the features (Shi et
+    al., "Real-Time Single Image and Video Super-Resolution Using an Efficient Sub-Pixel Convolutional Neural
+    Network", CVPR 2016), so that logits are [b, classes, s h/4, s w/4] and thin things can be drawn.
     """
 
-    def __init__(self, config: SegformerConfig) -> None:
+    def __init__(self, config: SegformerConfig, subpixel: int = 1) -> None:
         super().__init__()
         self.model = SegformerForSemanticSegmentation(config)
+        self.subpixel = subpixel
+        if subpixel > 1:
+            head: Any = self.model.decode_head
+            plain = head.classifier
+            head.classifier = nn.Conv2d(plain.in_channels, plain.out_channels * subpixel**2, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        features = []
+        return self.decode(self.features(image))
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        """What the four stages make of a picture, finest first."""
+        found = []
         for stage in self.model.segformer.stages:
             image = stage(image)
-            features.append(image)
-        return self.decode(features)
+            found.append(image)
+        return found
 
     def decode(self, features: list[Tensor]) -> Tensor:
         """Logits from the features of the four stages, finest first."""
+        head: Any = self.model.decode_head
+        logits = head.classifier(head.dropout(functional.relu(head.batch_norm(self.mix(features)))))
+        return logits if self.subpixel == 1 else functional.pixel_shuffle(logits, self.subpixel)
+
+    def mix(self, features: list[Tensor]) -> Tensor:
+        """The features of the four stages, finest first, projected and summed; not yet normalised."""
         head: Any = self.model.decode_head
         # The head concatenates coarsest first.
         fuse = head.linear_fuse.weight.flatten(1).chunk(len(features), dim=1)[::-1]
@@ -69,7 +88,7 @@ class Segformer(nn.Module):
                 branch = functional.interpolate(branch, size=size, mode="bilinear", align_corners=False)
             mixed = branch if mixed is None else mixed + branch
         assert mixed is not None
-        return head.classifier(head.dropout(functional.relu(head.batch_norm(mixed))))
+        return mixed
 
 
 def segformer(
@@ -80,6 +99,7 @@ def segformer(
     drop_path: float = 0.1,
     dropout: float = 0.1,
     decoder: int | None = None,
+    subpixel: int = 1,
     weights: Path | None = None,
 ) -> Segformer:
     """A SegFormer with random weights, or with those of a local checkpoint where names and shapes agree.
@@ -91,6 +111,7 @@ def segformer(
         drop_path: stochastic depth rate of the deepest block.
         dropout: before the classifier.
         decoder: channels of the decode head; None is that of the paper.
+        subpixel: logits are at 4 / subpixel of the picture's size; see `Segformer`.
         weights: a .safetensors file, or a folder as written by `save_pretrained`; an encoder trained for
             classification (nvidia/mit-b0) fits too.
 
@@ -110,7 +131,7 @@ def segformer(
         attention_probs_dropout_prob=0.0,
         attn_implementation="sdpa",
     )
-    network = Segformer(SegformerConfig(**shape))
+    network = Segformer(SegformerConfig(**shape), subpixel)
     initialise(network)
     if weights is not None:
         load_pretrained(network, weights)
@@ -188,6 +209,22 @@ def widen(weights: dict[str, Tensor], channels: int) -> dict[str, Tensor]:
         if value.ndim == 4 and value.shape[1] == 3 < channels:
             wide[name] = functional.pad(value, (0, 0, 0, 0, 0, channels - 3))
     return wide
+
+
+def subpixels(weights: dict[str, Tensor], network: Segformer) -> dict[str, Tensor]:
+    """Weights of a network with finer or coarser logits for `network`: repeated, or averaged, at first."""
+    name = "model.decode_head.classifier"
+    if f"{name}.bias" not in weights:
+        return weights
+    theirs, own = len(weights[f"{name}.bias"]), len(network.state_dict()[f"{name}.bias"])
+
+    def fitted(value: Tensor) -> Tensor:
+        # The places of one class follow each other.
+        if theirs > own and theirs % own == 0:
+            return value.unflatten(0, (own, theirs // own)).mean(1)
+        return value.repeat_interleave(max(1, own // theirs), 0)
+
+    return {key: fitted(value) if key.startswith(f"{name}.") else value for key, value in weights.items()}
 
 
 def normalise(image: Tensor, present: Tensor | None = None) -> Tensor:

@@ -13,6 +13,7 @@ from training.networks import (
     load_pretrained,
     normalise,
     segformer,
+    subpixels,
     widen,
     wrap,
 )
@@ -100,3 +101,27 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     save_file({"something.else": torch.zeros(3)}, tmp_path / "model.safetensors")
     with pytest.raises(ValueError, match=r"No tensor of .* fits this network"):
         load_pretrained(small, tmp_path)
+
+
+def test_finer_logits_begin_as_the_coarser_ones_and_back(network: Segformer) -> None:
+    image = torch.randn(1, 3, 64, 96)
+    fine = segformer("b0", 5, decoder=32, subpixel=2).eval()
+    fine.load_state_dict(subpixels(network.state_dict(), fine))
+    again = segformer("b0", 5, decoder=32).eval()
+    with torch.no_grad():
+        coarse = network(image)
+        assert fine(image).shape == (1, 5, 32, 48)
+        repeated = coarse.repeat_interleave(2, -1).repeat_interleave(2, -2)
+        torch.testing.assert_close(fine(image), repeated)
+        again.load_state_dict(subpixels(fine.state_dict(), again))
+        torch.testing.assert_close(again(image), coarse)
+
+
+def test_each_place_has_its_own_finer_logits() -> None:
+    fine = segformer("b0", 5, decoder=32, subpixel=2).eval()
+    torch.nn.init.zeros_(fine.model.decode_head.classifier.weight)
+    torch.nn.init.zeros_(fine.model.decode_head.classifier.bias)
+    with torch.no_grad():
+        fine.model.decode_head.classifier.bias[3 * 4 + 1] = 1.0  # of class 3: the upper right of four
+        found = fine(torch.randn(1, 3, 32, 32))
+    assert float(found[0, 3, 0::2, 1::2].min()) == 1.0 and float(found.sum()) == 64.0

@@ -17,7 +17,11 @@ TRIES, LABELLED = 5, 0.6
 
 
 class Augmentation(Strict):
-    """Strength of the random changes; zero switches one off."""
+    """Strength of the random changes; zero switches one off.
+
+    `balance` is how often a window is placed on a pixel of a class drawn from those in the picture, so that
+    rare classes are met as often as common ones.
+    """
 
     scale: tuple[float, float] = (0.5, 2.0)
     aspect: float = Field(default=0.0, ge=0, lt=1)
@@ -31,6 +35,7 @@ class Augmentation(Strict):
     noise: float = Field(default=0.1, ge=0, le=1)
     band: float = Field(default=0.3, ge=0, le=1)
     dark: float = Field(default=0.0, ge=0, le=1)
+    balance: float = Field(default=0.0, ge=0, le=1)
 
 
 def resize(image: Picture, label: Picture, size: tuple[int, int]) -> tuple[Picture, Picture]:
@@ -56,6 +61,7 @@ def crop(
     scale: tuple[float, float],
     random: np.random.Generator,
     around: bool,
+    balance: float = 0.0,
 ) -> tuple[Picture, Picture]:
     """Resize by `scale` and cut out a window of `size` (height, width) at a random place, in one step.
 
@@ -63,12 +69,16 @@ def crop(
         image, label: uint8 [h, w, channels] and [h, w].
         scale: of height and of width.
         around: the picture is a panorama: the window may cross its left and right edge.
+        balance: how often the window is placed on a class drawn from those there, 0..1.
 
-    Of a few places the first with enough labelled pixels is taken. What lies outside the picture is filled
-    with its mean colour and is unlabelled.
+    Otherwise, of a few places the first with enough labelled pixels is taken. What lies outside the picture
+    is filled with its mean colour and is unlabelled.
     """
     high, wide = max(1, round(size[0] / scale[0])), max(1, round(size[1] / scale[1]))
-    top, left = _labelled_place(label, (high, wide), random, around)
+    if balance > 0 and random.random() < balance:
+        top, left = _place_on_class(label, (high, wide), random, around)
+    else:
+        top, left = _labelled_place(label, (high, wide), random, around)
     image, label = (
         _cut(image, (top, left), (high, wide), around),
         _cut(label, (top, left), (high, wide), around),
@@ -92,6 +102,26 @@ def crop(
     canvas[row : row + inner[0], column : column + inner[1]] = image
     target[row : row + inner[0], column : column + inner[1]] = label
     return canvas, target
+
+
+def _place_on_class(
+    label: Picture, window: tuple[int, int], random: np.random.Generator, around: bool
+) -> tuple[int, int]:
+    """Top and left of a window that holds a random pixel of a class drawn from those in the picture."""
+    coarse = label[::2, ::2]  # a quarter of the work
+    classes = np.flatnonzero(np.bincount(coarse.ravel(), minlength=256)[:UNLABELED])
+    if len(classes) == 0:
+        return _labelled_place(label, window, random, around)
+    pixels = np.flatnonzero(coarse == random.choice(classes))
+    row, column = (2 * place for place in divmod(int(random.choice(pixels)), coarse.shape[1]))
+    top = _clamped(row - int(random.integers(window[0])), label.shape[0] - window[0])
+    left = column - int(random.integers(window[1]))
+    return top, left % label.shape[1] if around else _clamped(left, label.shape[1] - window[1])
+
+
+def _clamped(start: int, slack: int) -> int:
+    """`start` of a window on a line, moved until it lies inside, or covers the line if it does not fit."""
+    return min(max(start, min(slack, 0)), max(slack, 0))
 
 
 def _labelled_place(

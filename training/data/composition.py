@@ -75,7 +75,13 @@ class Composer:
         # Cameras of every shape are resized to the network's: widths vary against heights.
         aspect = float(np.exp(random.uniform(-1, 1) * np.log1p(strength.aspect)))
         image, label = augment.crop(
-            image, label, window, scale=(scale, scale * aspect), random=random, around=panorama
+            image,
+            label,
+            window,
+            scale=(scale, scale * aspect),
+            random=random,
+            around=panorama,
+            balance=strength.balance,
         )
         rgb = augment.photometric(image[..., :3], strength, random)
         if self.thermal is None:

@@ -14,7 +14,7 @@ from training.networks import Segformer
 
 
 class DeployedSegformer(nn.Module):
-    """Image float32 [b, 3, h, w] to logits [b, classes, h/4, w/4], as `Segformer` in evaluation mode.
+    """Image float32 [b, 3, h, w] to logits, as `Segformer` in evaluation mode.
 
     Projection, fusion and batch normalisation of each stage are one constant 1x1 convolution.
     """
@@ -25,6 +25,7 @@ class DeployedSegformer(nn.Module):
         norm = head.batch_norm
         self.stages = copy.deepcopy(network.model.segformer.stages)
         self.classifier = copy.deepcopy(head.classifier)
+        self.subpixel = network.subpixel
         with torch.no_grad():
             scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
             shift = norm.bias - norm.running_mean * scale
@@ -52,4 +53,5 @@ class DeployedSegformer(nn.Module):
                     part, mixed.shape[2:], mode="bilinear", align_corners=False
                 )
         assert mixed is not None
-        return self.classifier(functional.relu(mixed))
+        logits = self.classifier(functional.relu(mixed))
+        return logits if self.subpixel == 1 else functional.pixel_shuffle(logits, self.subpixel)

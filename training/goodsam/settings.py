@@ -70,7 +70,7 @@ class Student(Strict):
 
     Attributes:
         variant: of SegFormer.
-        init: folder of a supervised run to start from.
+        init: folder of a supervised run, or of a bundle, to start from.
         weights: of a published encoder instead, a .safetensors file; neither is random weights.
     """
 
@@ -172,7 +172,7 @@ class Settings(Strict):
         validation: labelled panoramas, may be none; the first one's mIoU is shown while training.
         windows: what the teacher and the assistant see.
         masks: the teacher F_T. cache: folder of its masks, relative to `data_root` unless absolute.
-        assistant: folder of a supervised run or of an SSR run: the teacher assistant F_TA.
+        assistant: folder of a supervised run, of an SSR run or of a bundle: the teacher assistant F_TA.
         student: F_S.
         pairs: neighbouring windows of each panorama on which the assistant learns in a step; None is all.
         augmentation: colour changes of the student's panorama alone; of the rest, only `flip` is used.

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from samseg_ros import bundle
 from samseg_ros.labels import LabelSet, label_set
-from training import checkpoint, provenance, run_folder
+from training import checkpoint, from_bundle, provenance, run_folder
 from training.data import augment
 from training.data.mixture import shuffled
 from training.data.prefetch import prefetch
@@ -26,7 +27,7 @@ from training.goodsam.panorama import Panorama, read
 from training.goodsam.sets import labelled, unlabelled
 from training.goodsam.settings import Settings
 from training.loop import Losses, fit, launch
-from training.networks import Segformer, segformer
+from training.networks import Segformer, normalise, segformer
 from training.supervised.train import build, settings_of, start_from
 
 Scoring = tuple[list[Panorama], list[str] | None]  # what to score on, and the classes that count
@@ -54,7 +55,7 @@ def train(settings: Settings) -> dict[str, Any]:
     }
     fabric = launch(settings.loop)
     torch.manual_seed(settings.seed)
-    model = GoodSAM(load_assistant(settings, labels), build_student(settings, labels), settings)
+    model = GoodSAM(load_assistant(settings, labels), build_student(settings, labels, panoramas), settings)
     masks = open_masks(settings, panoramas) if settings.weights.needs_masks else None
     run = settings.run
     shown = [panoramas[i] for i in np.unique(np.linspace(0, len(panoramas) - 1, SHOWN).round().astype(int))]
@@ -108,15 +109,21 @@ def open_masks(settings: Settings, panoramas: Sequence[Panorama]) -> MaskCache:
 
 
 def load_assistant(settings: Settings, labels: LabelSet) -> nn.Module:
-    """F_TA: the network of a supervised run, or the student of an SSR run.
+    """F_TA: the network of a supervised run or of a bundle, or the student of an SSR run.
 
     Raises:
-        FileNotFoundError, ValueError: no such run, or one of another label set or of panoramas.
+        FileNotFoundError, ValueError: no such run or bundle, or one of another label set or of panoramas.
     """
     run = settings.assistant
+    if from_bundle.is_bundle(run):
+        task = bundle.load(run).task
+        if task != "camera":
+            raise ValueError(f"assistant {run} is for task {task}: choose a bundle of task camera.")
+        return from_bundle.network(run, labels).to(memory_format=torch.channels_last)
     if not (run / run_folder.CONFIG).is_file():
         raise FileNotFoundError(
-            f"assistant {run} is no run folder: train one with `python -m training supervised` or `ssr`."
+            f"assistant {run} is no run folder and no bundle: train one with "
+            "`python -m training supervised` or `ssr`."
         )
     made_by = run_folder.method(run)
     if made_by == "ssr":
@@ -139,8 +146,8 @@ def load_assistant(settings: Settings, labels: LabelSet) -> nn.Module:
     return network
 
 
-def build_student(settings: Settings, labels: LabelSet) -> Segformer:
-    """F_S, with the weights that it starts from.
+def build_student(settings: Settings, labels: LabelSet, panoramas: Sequence[Panorama] = ()) -> Segformer:
+    """F_S, with the weights that it starts from; a bundle's normalisation is fitted to some of `panoramas`.
 
     Raises:
         FileNotFoundError, ValueError: weights that are not there or do not fit.
@@ -154,8 +161,14 @@ def build_student(settings: Settings, labels: LabelSet) -> Segformer:
         weights=wanted.weights,
     ).to(memory_format=torch.channels_last)
     if wanted.init is not None and not (settings.run / checkpoint.NAME).is_file():
-        start_from(network, wanted.init, labels)
+        pictures = partial(_first_pictures, settings, panoramas) if panoramas else None
+        start_from(network, wanted.init, labels, pictures)
     return network
+
+
+def _first_pictures(settings: Settings, panoramas: Sequence[Panorama]) -> torch.Tensor:
+    seen = [read(one, settings.size, settings.vertical_fov, truth=False).image for one in panoramas[:8]]
+    return normalise(torch.from_numpy(np.stack(seen)))
 
 
 def batches(
@@ -228,11 +241,9 @@ def validate(
 
 
 def learned_from(settings: Settings, sets: Sequence[Sequence[Panorama]]) -> list[dict[str, Any]]:
-    """The sets, those of the runs that assistant and student started from included."""
-    found: list[dict[str, Any]] = []
-    for run in (settings.assistant, settings.student.init):
-        if run is not None and run_folder.finished(run):
-            found += run_folder.results(run)["data"]
+    """The sets, those of what assistant and student started from included."""
+    starts = [one for one in (settings.assistant, settings.student.init) if one is not None]
+    found = [one for start in starts for one in from_bundle.learned_from(start)]
     own = [
         {"kind": one.kind, "path": one.path.name, "images": len(part), "labels": False}
         for one, part in zip(settings.data, sets, strict=True)

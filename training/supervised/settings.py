@@ -49,6 +49,7 @@ class Network(Strict):
     Attributes:
         fusion: of RGB and thermal, for task rgbt: "early", thermal is a fourth channel of the picture, or
             "two_branch", each has its encoder; see `training.sartm.two_branch`.
+        subpixel: logits are at 4 / subpixel of the picture's size, so that thin things can be drawn.
     """
 
     variant: Literal["b0", "b1", "b2", "b3", "b4", "b5"] = "b0"
@@ -56,6 +57,7 @@ class Network(Strict):
     drop_path: float = Field(default=0.1, ge=0, lt=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
     decoder: int | None = Field(default=None, gt=0)
+    subpixel: Literal[1, 2, 4] = 1
     weights: Path | None = None
 
 
@@ -79,8 +81,8 @@ class Settings(Strict):
         wrap: columns by which panoramas are continued on each side, in validation and in the bundle.
         data_root: what relative paths of data sets start from.
         data: training sets. validation: sets to score on; the first one's mIoU is shown while training.
-        init: run folder whose weights to start from; its label set must be the same. A run with thermal that
-            starts from one without ignores thermal at first.
+        init: run folder or bundle whose weights to start from; its label set must be the same. A run with
+            thermal that starts from one without ignores thermal at first.
         thermal: random changes of thermal pictures, and how often a stream is hidden.
         windows: sizes of training pictures; the last entry whose `since` has passed counts. Small pictures
             first are cheap.
@@ -88,6 +90,7 @@ class Settings(Strict):
         loss_stride: the loss is taken at 1 / loss_stride of the picture's size: 1, 2 or 4.
         class_weights: "enet" weighs rare classes up, by their frequency in the training sets; "sqrt_enet" by
             the root of that, for runs long enough to find them: full weights see them where they are not.
+        jaccard: weight of the loss of overlap, `training.loss.jaccard`, beside the cross-entropy.
         tallest: decoded pictures are kept no higher than this many pixels; None keeps them whole.
         memory_gb: decoded pictures are kept in memory up to this much.
         workers: threads that make batches ahead of time.
@@ -112,6 +115,7 @@ class Settings(Strict):
     around: int = Field(default=3, gt=0)
     loss_stride: Literal[1, 2, 4] = 1
     class_weights: ClassWeights = "enet"
+    jaccard: float = Field(default=0.0, ge=0)
     tallest: int | None = Field(default=None, gt=0)
     memory_gb: float = Field(default=2.0, ge=0)
     workers: int = Field(default=1, ge=0)
@@ -127,6 +131,8 @@ class Settings(Strict):
             raise ValueError("windows must be at least 32 and multiples of 4")
         if min(window.since for window in self.windows) > 0:
             raise ValueError("the first of windows must have since: 0")
+        if self.presence and self.network.subpixel > 1:
+            raise ValueError("network.subpixel needs network.fusion early")
         if self.presence and not self.with_thermal:
             raise ValueError(f"network.fusion two_branch needs task rgbt, not {self.task}")
         different([one.name for one in self.validation])

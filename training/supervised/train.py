@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from samseg_ros.labels import LabelSet, label_set
-from training import checkpoint, config, provenance, run_folder
+from training import checkpoint, config, from_bundle, provenance, run_folder
 from training.class_weights import class_weights
 from training.data.composition import Composer
 from training.data.memory import Memory
@@ -22,9 +22,9 @@ from training.data.mixture import Mixture
 from training.data.prefetch import prefetch
 from training.data.sample import Sample
 from training.loop import Losses, fit, launch
-from training.loss import cross_entropy
+from training.loss import cross_entropy, jaccard
 from training.modalities import presences
-from training.networks import Segformer, normalise, segformer, widen
+from training.networks import Segformer, normalise, segformer, subpixels, widen
 from training.sartm.two_branch import TwoBranch, two_branch
 from training.supervised import sheet
 from training.supervised.evaluate import Predictor, evaluate
@@ -54,10 +54,6 @@ def train(settings: Settings) -> dict[str, Any]:
     torch.manual_seed(settings.seed)
     network = build(settings, len(labels))
     run = settings.run
-    if settings.init is not None and not (run / checkpoint.NAME).is_file():
-        # Of two branches each sees three channels, so there is nothing to widen.
-        start_from(network, settings.init, labels, 3 if settings.presence else settings.channels)
-
     memory = Memory(settings.tallest, int(settings.memory_gb * 2**30), with_thermal=settings.with_thermal)
     mixture = Mixture(sets, tuple(one.weight for one in settings.data), settings.seed)
     composer = Composer(
@@ -70,6 +66,10 @@ def train(settings: Settings) -> dict[str, Any]:
         around=settings.around,
         thermal=settings.thermal if settings.with_thermal else None,
     )
+    if settings.init is not None and not (run / checkpoint.NAME).is_file():
+        # Of two branches each sees three channels, so there is nothing to widen.
+        channels = 3 if settings.presence else settings.channels
+        start_from(network, settings.init, labels, partial(first_pictures, settings, composer), channels)
     weights = class_weights(settings.class_weights, mixture, memory, len(labels))
     report = fit(
         fabric,
@@ -100,7 +100,9 @@ def build(settings: Settings, num_classes: int) -> Segformer | TwoBranch:
     network: Segformer | TwoBranch = (
         two_branch(wanted.variant, num_classes, **shape)
         if settings.presence
-        else segformer(wanted.variant, num_classes, channels=settings.channels, **shape)
+        else segformer(
+            wanted.variant, num_classes, channels=settings.channels, subpixel=wanted.subpixel, **shape
+        )
     )
     return network.to(memory_format=torch.channels_last)
 
@@ -119,35 +121,55 @@ def settings_of(run: Path) -> Settings:
         ) from error
 
 
-def start_from(network: nn.Module, run: Path, labels: LabelSet, channels: int = 3) -> None:
-    """Copy the weights of another run; those of an RGB run into a network of 4 channels compute the same.
+def start_from(
+    network: nn.Module,
+    init: Path,
+    labels: LabelSet,
+    pictures: Callable[[], Tensor] | None = None,
+    channels: int = 3,
+) -> None:
+    """Copy the weights of another run or bundle; those of RGB into a network of 4 channels compute the same.
+
+    Args:
+        pictures: some to train on, for `training.from_bundle.network`.
 
     Raises:
-        ValueError: a run of another kind, label set or network.
+        ValueError: a run of another kind, or one or a bundle of another label set or network.
     """
-    if (run / run_folder.CONFIG).is_file():
-        theirs = settings_of(run).label_set
-        if theirs != labels.name:
-            raise ValueError(
-                f"init {run} was trained on {theirs}, not {labels.name}: choose a run of the same label set."
-            )
+    if from_bundle.is_bundle(init):
+        weights = from_bundle.network(init, labels, pictures).state_dict()
+    else:
+        if (init / run_folder.CONFIG).is_file():
+            theirs = settings_of(init).label_set
+            if theirs != labels.name:
+                raise ValueError(
+                    f"init {init} was trained on {theirs}, not {labels.name}: choose a run of the same label "
+                    "set."
+                )
+        weights = checkpoint.weights(init)
+    if isinstance(network, Segformer):
+        weights = subpixels(weights, network)
     try:
-        network.load_state_dict(widen(checkpoint.weights(run), channels))
+        network.load_state_dict(widen(weights, channels))
     except RuntimeError as error:
         raise ValueError(
-            f"init {run} is of another network: choose a run with the same 'network' settings."
+            f"init {init} is of another network: choose one with the same 'network' settings."
         ) from error
 
 
+def first_pictures(settings: Settings, composer: Composer) -> Tensor:
+    """16 pictures to train on, as the network takes them."""
+    images, _, present = composer.batch(0, 16, settings.window(0.0))
+    return normalise(torch.from_numpy(images), torch.from_numpy(present))
+
+
 def learned_from(settings: Settings, sets: tuple[tuple[Sample, ...], ...]) -> list[dict[str, Any]]:
-    """The training sets, those of the run that `init` names included: kind, path, pictures, weight."""
+    """The training sets, those of what `init` names included: kind, path, pictures, weight."""
     own = [
         {"kind": one.kind, "path": one.path.name, "images": len(part), "weight": one.weight}
         for one, part in zip(settings.data, sets, strict=True)
     ]
-    if settings.init is None or not run_folder.finished(settings.init):
-        return own
-    return [*run_folder.results(settings.init)["data"], *own]
+    return own if settings.init is None else [*from_bundle.learned_from(settings.init), *own]
 
 
 def batches(
@@ -176,18 +198,23 @@ def segmentation_loss(
     network: nn.Module,
     batch: Batch,
 ) -> Losses:
-    """Cross-entropy at 1 / loss_stride of the picture's size, a mean over the pixels of all processes."""
+    """Cross-entropy at 1 / loss_stride of the picture's size, a mean over the pixels of all processes, and
+    `settings.jaccard` times the overlap that lacks in this process's pictures.
+    """
     images, targets, present = (part.to(fabric.device) for part in batch)
     picture = normalise(images, present)
     logits = network(picture, present) if settings.presence else network(picture)
     stride = settings.loss_stride
     targets = targets[:, stride // 2 :: stride, stride // 2 :: stride].long()
-    total, count = cross_entropy(
-        logits.float(), targets, None if weights is None else weights.to(fabric.device)
-    )
+    logits = logits.float()
+    total, count = cross_entropy(logits, targets, None if weights is None else weights.to(fabric.device))
     mean_count = fabric.all_reduce(count, reduce_op="mean") if fabric.world_size > 1 else count
     assert isinstance(mean_count, Tensor)
-    return {"loss": total / mean_count.clamp(min=1.0)}
+    loss = total / mean_count.clamp(min=1.0)
+    if settings.jaccard == 0:
+        return {"loss": loss}
+    overlap = jaccard(logits, targets)
+    return {"loss": loss + settings.jaccard * overlap, "jaccard": overlap}
 
 
 def validate(

@@ -91,3 +91,35 @@ def test_a_band_is_black_and_unlabelled_above_and_below_only() -> None:
     assert (image[hidden] == 0).all() and (image[~hidden] == 9).all()
     visible = np.flatnonzero(~hidden)
     assert 60 <= len(visible) <= 150 and len(visible) == visible[-1] - visible[0] + 1
+
+
+@pytest.mark.parametrize("around", [False, True])
+def test_balanced_windows_hold_the_rare_class_as_often_as_the_common_one(around: bool) -> None:
+    label = np.zeros((60, 600), np.uint8)
+    label[20:24, 304:308] = 1  # one pixel in two thousand
+    label[:, 560:] = UNLABELED
+    image = np.repeat(label[..., None], 3, axis=2)
+    seen = 0
+    for seed in range(200):
+        cut, found = augment.crop(
+            image,
+            label,
+            (16, 16),
+            scale=(1.0, 1.0),
+            random=np.random.default_rng(seed),
+            around=around,
+            balance=1.0,
+        )
+        assert cut.shape == (16, 16, 3) and (cut[..., 0] == found).all() and (found != UNLABELED).any()
+        seen += int((found == 1).any())
+    assert 80 <= seen <= 130
+
+
+def test_balance_needs_no_label() -> None:
+    nothing = np.full((8, 8), UNLABELED, np.uint8)
+    image = np.zeros((8, 8, 3), np.uint8)
+    random = np.random.default_rng(0)
+    _, found = augment.crop(
+        image, nothing, (16, 16), scale=(1.0, 1.0), random=random, around=False, balance=1.0
+    )
+    assert (found == UNLABELED).all()

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 from ssr_runs import write_ssr_run
 from torchrun import two_processes
 
@@ -17,6 +18,7 @@ from training import checkpoint, config
 from training.__main__ import main
 from training.goodsam import evaluate
 from training.goodsam.network import Batch, GoodSAM
+from training.goodsam.sets import unlabelled
 from training.goodsam.settings import Settings
 from training.goodsam.train import build_student, load_assistant
 
@@ -249,6 +251,30 @@ def test_a_step_with_masks_of_sam(experiment: Path, tmp_path: Path) -> None:
     assert main(["goodsam", *words, f"out={tmp_path / 'run'}", "schedule.steps=1"]) == 0
     results = json.loads((tmp_path / "run/results.json").read_text())
     assert results["masks"]["kind"] == "sam" and len(results["masks"]["sha256"]) == 64
+
+
+def test_assistant_and_student_start_from_bundles(
+    experiment: Path, assistant: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, run = tmp_path / "model", tmp_path / "run"
+    assert main(["export", str(assistant), "--out", str(model)]) == 0
+    words = ["goodsam", str(experiment), f"assistant={model}", f"student.init={model}"]
+    assert main([*words, f"out={run}", "schedule.steps=1"]) == 0
+    results = json.loads((run / "results.json").read_text())
+    assert [one["path"] for one in results["data"]][:2] == ["pinhole", "pinhole"]
+    settings = config.read(experiment, Settings, [f"student.init={model}", f"out={tmp_path / 'none'}"])
+    panoramas = unlabelled(settings.data[0], settings.data_root, LABELS)
+    student, plain = build_student(settings, LABELS, panoramas), build_student(settings, LABELS)
+    picture = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(student.eval()(picture), plain.eval()(picture), rtol=1e-3, atol=1e-4)
+    assert float(student.model.decode_head.batch_norm.running_mean.abs().sum()) > 0
+    about = yaml.safe_load((model / "bundle.yaml").read_text())
+    (model / "bundle.yaml").write_text(
+        yaml.safe_dump({**about, "task": "panorama", "projection": "equirectangular"})
+    )
+    assert main([*words, f"out={tmp_path / 'other'}"]) == 2
+    assert "is for task panorama: choose a bundle of task camera" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

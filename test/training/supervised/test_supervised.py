@@ -100,6 +100,24 @@ def test_a_run_starts_from_another_and_tells(run: Path, data: Path, tmp_path: Pa
     assert len(json.loads((out / "results.json").read_text())["data"]) == 2
 
 
+def test_a_run_starts_from_a_bundle_and_tells(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, model, finer = tmp_path / "second", tmp_path / "model", ["network.subpixel=2", "jaccard=0.5"]
+    assert main(["export", str(run), "--out", str(model)]) == 0
+    # With no rate to learn at, what comes out is what went in.
+    still = ["schedule={steps: 1, lr: 1.0e-12}", "loop.average=null", *finer, "augmentation.balance=0.5"]
+    assert main(words(data, out, f"init={model}", *still)) == 0
+    first, second = (json.loads((one / "results.json").read_text()) for one in (run, out))
+    assert [one["path"] for one in second["data"]] == ["camvid", "camvid"]
+    assert second["validation"]["camvid_val"]["iou"]["sky"] == pytest.approx(
+        first["validation"]["camvid_val"]["iou"]["sky"], abs=0.1
+    )
+    assert main(["export", str(out), "--out", str(tmp_path / "again")]) == 0
+    assert main(words(data, tmp_path / "b", f"init={model}", "network.decoder=32")) == 2
+    assert "is of another network: choose one with the same" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Frames of sky over road, with warm roads, in the world's layout."""
