@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from samseg_ros.labels import LabelSet
 from samseg_ros.metrics import Confusion
+from training import processes
 from training.goodsam.network import STRIDE, window_logits
 from training.goodsam.panorama import Panorama, read
 from training.goodsam.settings import Settings
@@ -55,12 +56,14 @@ def score(
     """Scores on labelled panoramas: "miou", "iou" a class, "pixel_accuracy" and "images".
 
     "miou" is the mean over `classes` as far as they occur; None takes all that occur or were predicted.
+    Several processes share the panoramas, and each gets the scores on all.
     """
     confusion = Confusion(len(labels))
-    for panorama in panoramas:
+    for panorama in processes.share(panoramas):
         seen = read(panorama, settings.size, settings.vertical_fov, truth=True)
         assert seen.label is not None
         confusion.update(predict(seen.image), seen.label)
+    confusion.counts = processes.total(confusion.counts)
     report = {**confusion.report(labels), "images": len(panoramas)}
     if classes is not None:
         found = [report["iou"][name] for name in classes if report["iou"][name] is not None]

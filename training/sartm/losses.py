@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from training.loss import cross_entropy
-from training.sartm.processes import summed
+from training.processes import summed
 from training.sartm.prototypes import Prototypes
 
 

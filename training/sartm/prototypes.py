@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from samseg_ros.labels import UNLABELED
-from training.sartm.processes import summed
+from training.processes import summed
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from samseg_ros.labels import LabelSet
 from samseg_ros.metrics import Confusion
+from training import processes
 from training.data.memory import Memory
 from training.data.sample import Sample
 from training.modalities import BOTH, Present
@@ -56,10 +57,14 @@ def evaluate(
     labels: LabelSet,
     present: Present = BOTH,
 ) -> Confusion:
-    """Predict every sample from the streams `present`, and compare at the label picture's own size."""
+    """Predict every sample from the streams `present`, and compare at the label picture's own size.
+
+    Several processes share the samples, and each gets the counts of all.
+    """
     confusion = Confusion(len(labels))
-    for sample in samples:
+    for sample in processes.share(samples):
         image, truth = memory.read(sample)
         predicted = predictor(image, present)
         confusion.update(cv2.resize(predicted, truth.shape[::-1], interpolation=cv2.INTER_NEAREST), truth)
+    confusion.counts = processes.total(confusion.counts)
     return confusion
