@@ -90,7 +90,8 @@ class RgbtPipeline:
 
     `scale` makes thermal values the uint8 that the bundle expects, `registration` lays them onto the RGB
     frame. Masks are in the RGB frame; with `output_size` ``camera`` they have the size of the RGB frame (of
-    the last one where it is missing; of the thermal frame where there was none yet), with ``network`` the
+    the last one where it is missing; before the first, that of the registration, or else of the thermal
+    frame), with ``network`` the
     network's. ValueError for settings out of range.
     """
 
@@ -139,13 +140,24 @@ class RgbtPipeline:
         inference = time.perf_counter() - began
         size = None
         if self.output_size == "camera":
-            height, width = self._rgb_size or (thermal.shape[:2] if thermal is not None else self.bundle.size)
+            height, width = self._rgb_size or self._assumed_size(thermal)
             size = (width, height)
         return Result(
             _fit(prediction.labels, size, cv2.INTER_NEAREST),
             _fit(prediction.confidence, size, cv2.INTER_LINEAR) if confidence else None,
             inference,
         )
+
+    def warm_up(self) -> None:
+        """Infer once, so that the first frame is not late; of this no frame knows."""
+        present = np.ones(2, np.float32)
+        self.engine.infer(image=self._image, thermal=self._absent, present=present)
+
+    def _assumed_size(self, thermal: np.ndarray | None) -> tuple[int, int]:
+        """(height, width) of RGB frames, before the first."""
+        if self.registration.geometry is not None:
+            return self.registration.geometry.rgb
+        return self.bundle.size if thermal is None else (thermal.shape[0], thermal.shape[1])
 
 
 def _check_output_size(output_size: str) -> None:

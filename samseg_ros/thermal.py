@@ -77,27 +77,36 @@ class ThermalScale:
         """Forget the frames so far: the next one is taken as the first."""
         self._range = None
 
-    def to_uint8(self, thermal: np.ndarray) -> np.ndarray:
-        """uint8 [h, w] of a frame uint8, uint16 or float32 [h, w].
-
-        Mode ``raw8`` gives the frame itself. A frame that is one hole becomes black. ThermalError where the
-        dtype does not go with `scaling`.
-        """
+    def check(self, thermal: np.ndarray) -> None:
+        """ThermalError where a frame is no uint8, uint16 or float32 [h, w], or does not go with `scaling`."""
         scaling = self.scaling
         if thermal.dtype not in (np.uint8, np.uint16, np.float32) or thermal.ndim != 2:
             raise ThermalError(
                 f"the thermal frame is {thermal.dtype} {list(thermal.shape)}; expected [height, width] of "
                 "uint8, uint16 or float32."
             )
+        if scaling.mode == "raw8" and thermal.dtype != np.uint8:
+            raise ThermalError(
+                f"thermal mode raw8 takes 8-bit values, but the camera sends {thermal.dtype}; choose "
+                "percentile or range."
+            )
+        if scaling.mode == "range" and scaling.unit != "raw" and thermal.dtype == np.uint8:
+            raise ThermalError(
+                f"the thermal range is in {scaling.unit}, but 8-bit values have no temperature; give it in "
+                "unit raw, or choose mode percentile."
+            )
+
+    def to_uint8(self, thermal: np.ndarray) -> np.ndarray:
+        """uint8 [h, w] of a frame uint8, uint16 or float32 [h, w].
+
+        Mode ``raw8`` gives the frame itself. A frame that is one hole becomes black. ThermalError as `check`.
+        """
+        self.check(thermal)
+        scaling = self.scaling
         if scaling.mode != "percentile" or thermal.dtype != self._dtype:
             self.reset()
         self._dtype = thermal.dtype
         if scaling.mode == "raw8":
-            if thermal.dtype != np.uint8:
-                raise ThermalError(
-                    f"thermal mode raw8 takes 8-bit values, but the camera sends {thermal.dtype}; choose "
-                    "percentile or range."
-                )
             return thermal
         holes = find_holes(thermal)
         valid = thermal[_SPARSE] if holes is None else thermal[_SPARSE][holes[_SPARSE] == 0]
@@ -138,15 +147,13 @@ class ThermalScale:
 
 
 def stored_range(scaling: Scaling, valid: np.ndarray) -> tuple[float, float]:
-    """`low` and `high` of mode ``range`` as they are stored in pixels like these, of any shape."""
+    """`low` and `high` of mode ``range`` as they are stored in pixels like these, of any shape.
+
+    In another unit than ``raw`` they are uint16 or float32.
+    """
     low, high = scaling.low, scaling.high
     if scaling.unit == "raw":
         return low, high
-    if valid.dtype == np.uint8:
-        raise ThermalError(
-            f"the thermal range is in {scaling.unit}, but 8-bit values have no temperature; give it in unit "
-            "raw, or choose mode percentile."
-        )
     is_counts = valid.dtype == np.uint16
     is_kelvin = is_counts or float(np.median(valid)) > _LEAST_KELVIN
     offset = ZERO_CELSIUS * (is_kelvin - (scaling.unit == "kelvin"))

@@ -9,6 +9,7 @@ from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Prediction
 from samseg_ros.labels import STREET11
 from samseg_ros.pipeline import Pipeline, RgbtPipeline
+from samseg_ros.registration import Homography, Registration
 from samseg_ros.thermal import Scaling, ThermalScale
 
 
@@ -144,6 +145,13 @@ def test_thermal_alone_gives_masks_of_the_size_of_the_last_rgb_frame(rgbt):
     pipeline.run(rgb, None)
     assert pipeline.run(None, thermal[:48, :80]).mask.shape == (96, 192)
     assert rgbt(output_size="network").run(None, thermal).mask.shape == (32, 64)
+
+
+def test_before_the_first_rgb_frame_the_registration_tells_its_size(rgbt):
+    shift = Homography((1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0), (48, 80), (96, 192))
+    pipeline = rgbt(Registration(shift))
+    _, thermal = pair(48, 80)
+    assert pipeline.run(None, thermal).mask.shape == (96, 192)
 
 
 def test_neither_frame(rgbt):

@@ -125,6 +125,9 @@ class _Labeller:
             return
         stamp = nanoseconds(header)
         images = rgb and rgb[1], thermal and thermal[1]
+        for image, watch in zip(images, self._modality.watches, strict=True):
+            if image is not None:
+                watch.arrived(stamp * 1e-9)
         made = rgbt_mask(self._pipeline, self._modality, *images, seconds=stamp * 1e-9)
         for image, used, name in zip(images, made.used if made else (False, False), STREAMS, strict=True):
             self._outcome.left_out[name] += image is not None and not used

@@ -2,7 +2,8 @@
 """Which of two cameras can be relied on at this moment, so that the loss of one does not blind the other.
 
 A stream is at fault while it is *silent* (nothing came for `stream_timeout`), *frozen* (its frames have been
-identical for `frozen_timeout`: a sensor's noise never repeats) or *degenerate* (its frame is all one value).
+identical for `frozen_timeout`: a sensor's noise never repeats), *degenerate* (its frame is all one value) or
+*unusable* (its frame cannot be read, or does not go with the settings).
 """
 
 from __future__ import annotations
@@ -34,11 +35,12 @@ class Watch:
         self.last = now  # when a frame arrived; before the first, when the watch began
         self._waited_for = now  # it is given the full time from here on
         self._seen: np.ndarray | None = None
-        self._looked = now
         self._changed = now
         self.content = ""  # the fault of the last frame that was looked at
 
     def arrived(self, now: float) -> None:
+        if now - self.last > self._silent_after:
+            self._seen = None  # it may begin again with the frame that it ended with
         self.last = now
 
     def wait(self, now: float) -> None:
@@ -47,19 +49,24 @@ class Watch:
 
     def look(self, pixels: np.ndarray, now: float) -> None:
         """Judge a frame [h, w] or [h, w, 3] of any dtype, and keep it until the next: do not write to it."""
-        if _same(self._seen, pixels) and now - self._looked <= self._silent_after:
+        if _same(self._seen, pixels):
             frozen = 0.0 < self._frozen_after <= now - self._changed
         else:
             self._changed = now
             frozen = False
-        self._seen, self._looked = pixels, now
+        self._seen = pixels
         self.content = "degenerate" if _is_uniform(pixels) else "frozen" if frozen else ""
+
+    def unusable(self) -> None:
+        """Of the last frame nothing could be made."""
+        self._seen = None
+        self.content = "unusable"
 
     def is_silent(self, now: float) -> bool:
         return now - max(self.last, self._waited_for) > self._silent_after
 
     def fault(self, now: float) -> str:
-        """``silent``, ``frozen``, ``degenerate``, or empty where nothing is wrong."""
+        """``silent``, ``frozen``, ``degenerate``, ``unusable``, or empty where nothing is wrong."""
         return "silent" if self.is_silent(now) else self.content
 
 
@@ -152,7 +159,12 @@ class Modality:
         return f"{' and '.join(faults)}; {then.get(used, f'masks are made from {used} alone')}."
 
 
-_MEANING = {"silent": " for {:.1f} s", "frozen": " (identical frames)", "degenerate": " (all one value)"}
+_MEANING = {
+    "silent": " for {:.1f} s",
+    "frozen": " (identical frames)",
+    "degenerate": " (all one value)",
+    "unusable": "",
+}
 
 
 def _same(before: np.ndarray | None, after: np.ndarray) -> bool:

@@ -83,7 +83,7 @@ class ImageInput:
         try:
             return self._content.pixels(arrival.message)
         except ImageError as error:
-            self._refuse(error)
+            self.refuse(error)
             return None
 
     def publishers(self) -> int:
@@ -103,16 +103,19 @@ class ImageInput:
         self.last = now
         self.arrivals.add(now)
         try:
+            if message.header.stamp.sec < 0:  # rclpy knows no such time
+                raise ImageError(f"the stamp is {message.header.stamp.sec} s; it must not be negative.")
             self._content.check(message)
         except ImageError as error:
-            self._refuse(error)
+            self.refuse(error)
             return
         travelled = messages.age(message.header, self._node.get_clock().now())
         if travelled is not None:
             self.transport_ms.add(now, travelled * 1e3)
         self._keep(Arrival(message, now))
 
-    def _refuse(self, error: ImageError) -> None:
+    def refuse(self, error: ValueError) -> None:
+        """Count a message of which nothing can be made, and tell why."""
         with self._counting:  # the executor's thread and the worker's both come here
             self.malformed += 1
             self.last_reason = str(error)

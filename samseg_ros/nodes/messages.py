@@ -99,14 +99,19 @@ def _bytes(values: np.ndarray) -> array.array:
 
 
 def camera_info(header: Header, info: CameraInfo, width: int, height: int) -> CameraInfo:
-    """`info` for pictures of another size under another header; distortion has no unit and stays."""
-    across, down = width / max(info.width, 1), height / max(info.height, 1)
-    scales = [across, across, across, down, down, down, 1.0, 1.0, 1.0]
+    """`info` for pictures of another size under another header; distortion has no unit and stays.
+
+    Of a region of interest, which is all that its pictures show, the result is the whole.
+    """
+    roi = info.roi
+    shown = (roi.width, roi.height) if roi.width and roi.height else (info.width, info.height)
+    left, top = (roi.x_offset, roi.y_offset) if roi.width and roi.height else (0, 0)
+    across, down = width / max(shown[0], 1), height / max(shown[1], 1)
+    change = np.array([[across, 0.0, -left * across], [0.0, down, -top * down], [0.0, 0.0, 1.0]])
     scaled = CameraInfo(header=header, width=width, height=height, distortion_model=info.distortion_model)
     scaled.d, scaled.r = info.d, info.r
-    scaled.k = [value * scale for value, scale in zip(info.k, scales, strict=True)]
-    rows = [across] * 4 + [down] * 4 + [1.0] * 4
-    scaled.p = [value * scale for value, scale in zip(info.p, rows, strict=True)]
+    scaled.k = (change @ info.k.reshape(3, 3)).ravel()
+    scaled.p = (change @ info.p.reshape(3, 4)).ravel()
     return scaled
 
 

@@ -32,7 +32,7 @@ from samseg_ros.nodes.qos import IMAGE_QOS, LATCHED_QOS, overridable
 from samseg_ros.pipeline import RgbtPipeline
 from samseg_ros.registration import Homography, Registration
 from samseg_ros.rgbt import rgbt_mask
-from samseg_ros.thermal import Scaling, ThermalScale
+from samseg_ros.thermal import Scaling, ThermalError, ThermalScale
 
 PAIRINGS: dict[str, type[Pairing[Arrival]] | type[MessageFiltersPairing[Arrival]]] = {
     "nearest": Pairing,
@@ -75,7 +75,7 @@ class RgbAndThermal:
     def prepare(self, bundle: Bundle, engine: Engine, settings: Settings) -> None:
         scale, registered = ThermalScale(scaling(settings)), registration_of(settings)
         self._pipeline = RgbtPipeline(bundle, engine, scale, registered, settings["output_size"])
-        self._pipeline.run(np.zeros((*bundle.size, 3), np.uint8), None)
+        self._pipeline.warm_up()
 
     def release(self) -> None:
         if hasattr(self, "_pipeline"):
@@ -91,44 +91,40 @@ class RgbAndThermal:
         self._pairing = PAIRINGS[settings["sync.method"]](settings["sync.tolerance"])
         self._pipeline.scale.reset()
         self._frame_id = ""
-        self._alone: deque[int] = deque(maxlen=REMEMBERED)  # stamps of RGB frames segmented without a pair
+        self._alone: deque[float] = deque(maxlen=REMEMBERED)  # when RGB frames segmented alone arrived
         self._info: CameraInfo | None = None
         self._announced = ""
+        # Each can be taken back as soon as it is there: what comes after it may fail.
         self._infos = node.create_publisher(
             CameraInfo, "~/camera_info", **overridable(node, "~/camera_info", "publisher", IMAGE_QOS)
         )
+        self._close.append(partial(node.destroy_publisher, self._infos))
         self._modalities = node.create_publisher(
             String, "~/modalities", **overridable(node, "~/modalities", "publisher", LATCHED_QOS)
         )
+        self._close.append(partial(node.destroy_publisher, self._modalities))
         informed = node.create_subscription(
             CameraInfo,
             "~/rgb/camera_info",
             callback=self._learn,
             **overridable(node, "~/rgb/camera_info", "subscription", QOS),
         )
+        self._close.append(partial(node.destroy_subscription, informed))
         timer = node.create_timer(
             ANNOUNCEMENTS, self._announce, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
-        self._close = [
-            lambda: node.destroy_timer(timer),
-            lambda: node.destroy_subscription(informed),
-            lambda: node.destroy_publisher(self._infos),
-            lambda: node.destroy_publisher(self._modalities),
-        ]
-        self._by_stream = [
-            ImageInput(
-                node, f"~/{name}", settings[f"{name}_transport"], partial(self._receive, stream), content
-            )
-            if settings["modality"] in ("both", "prefer_both", name)
-            else None
-            for stream, (name, content) in enumerate(zip(STREAMS, CONTENTS, strict=True))
-        ]
-        self.inputs = [source for source in self._by_stream if source is not None]
+        self._close.append(partial(node.destroy_timer, timer))
+        self._by_stream: dict[int, ImageInput] = {}
+        for stream, (name, content) in enumerate(zip(STREAMS, CONTENTS, strict=True)):
+            if settings["modality"] in ("both", "prefer_both", name):
+                transport, receive = settings[f"{name}_transport"], partial(self._receive, stream)
+                self._by_stream[stream] = ImageInput(node, f"~/{name}", transport, receive, content)
+                self.inputs.append(self._by_stream[stream])
 
     def close(self) -> None:
         for source in self.inputs:
             source.close()
-        for close in self._close:
+        for close in reversed(self._close):
             close()
         self.inputs, self._close = [], []
 
@@ -142,7 +138,7 @@ class RgbAndThermal:
         stamp = Time.from_msg(arrival.message.header.stamp).nanoseconds
         if route.alone:
             if stream == 0:
-                self._alone.append(stamp)
+                self._alone.append(arrival.at)
             self._keep(Frame(arrival, None) if stream == 0 else Frame(None, arrival))
         if not route.pair:
             self._pairing.reset()  # what waits for the silent stream is older than this frame
@@ -150,7 +146,7 @@ class RgbAndThermal:
         self._pairing.tolerance = self._settings["sync.tolerance"]
         for rgb, warm in self._pairing.add(stream, stamp, arrival):
             self._modality.paired(arrival.at)
-            if Time.from_msg(rgb.message.header.stamp).nanoseconds not in self._alone:
+            if rgb.at not in self._alone:  # by stamps it would be: those of a looped bag come again
                 self._keep(Frame(rgb, warm))
 
     def _learn(self, info: CameraInfo) -> None:
@@ -175,16 +171,33 @@ class RgbAndThermal:
         used = frame.rgb if made.used[0] else frame.thermal
         assert used is not None  # what was used was given
         header = used.message.header
-        if not made.used[0] and self._frame_id:
-            header = Header(stamp=header.stamp, frame_id=self._frame_id)
+        if not made.used[0] and self._rgb_frame_id:
+            header = Header(stamp=header.stamp, frame_id=self._rgb_frame_id)
         if self._info is not None:
             height, width = made.result.mask.shape
             self._infos.publish(messages.camera_info(header, self._info, width, height))
         return Segmented(header, made.shown, made.result, max(one.at for one in frame if one is not None))
 
+    @property
+    def _rgb_frame_id(self) -> str:
+        """Empty before the RGB camera has said anything."""
+        return self._frame_id or (self._info.header.frame_id if self._info is not None else "")
+
     def _pixels(self, stream: int, arrival: Arrival | None) -> np.ndarray | None:
+        """None where there are none to make use of, which the modality is told: the other goes on alone."""
+        if arrival is None:
+            return None
         source = self._by_stream[stream]
-        return source.pixels(arrival) if arrival is not None and source is not None else None
+        pixels = source.pixels(arrival)
+        if pixels is not None and stream == 1:
+            try:
+                self._pipeline.scale.check(pixels)
+            except ThermalError as error:
+                source.refuse(error)
+                pixels = None
+        if pixels is None:
+            self._modality.watches[stream].unusable()
+        return pixels
 
     # For the report.
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType, JumpThreshold, TimeJump
 from rclpy.duration import Duration
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.timer import Timer
@@ -30,6 +32,7 @@ from samseg_ros.nodes.outputs import Outputs, Segmented
 from samseg_ros.nodes.parameters import Parameter, Parameters, Settings
 from samseg_ros.nodes.qos import unused_overrides
 
+RCLError = rclpy_implementation.RCLError
 LONGEST_FRAME = 30.0  # seconds that deactivating waits for the frame in hand
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -106,6 +109,8 @@ class SegmentationNode(LifecycleNode):
         self._reporting = self._report_every(1.0)
         backward = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1))
         self._jumps = self.get_clock().create_jump_callback(backward, post_callback=self._on_time_jump)
+        service = self._service_change_state
+        service.callback = partial(self._change_state, service.callback)
 
     def autostart(self) -> None:
         """Configure and activate, if the parameter says so; after a failure, reported, the node waits."""
@@ -121,6 +126,21 @@ class SegmentationNode(LifecycleNode):
     def inputs(self) -> Sequence[ImageInput]:
         """The image topics that are open now."""
         return self._cameras.inputs
+
+    def _change_state(self, change: Callable[[Any, Any], Any], request: Any, response: Any) -> Any:
+        """What cannot be done now rclpy refuses if asked for by label; by id it would end the process."""
+        try:
+            return change(request, response)
+        except RCLError:
+            if not rclpy.ok(context=self.context):
+                raise
+            wanted = request.transition
+            self.get_logger().warning(
+                f"transition {wanted.label or wanted.id} was asked for, which cannot be made: the node is "
+                f"{self._state}."
+            )
+            response.success = False
+            return response
 
     # The life cycle. Each step is safe to repeat, so that a half-done one can always be taken back.
 

@@ -145,6 +145,27 @@ def test_a_gap_between_two_identical_frames_is_no_freeze() -> None:
     assert watch.fault(9.0) == ""
 
 
+def test_a_stream_that_is_rarely_looked_at_is_found_frozen_too() -> None:
+    watch = Watch(1.0, 2.0, 0.0)
+    still = heat()
+    for tenth in range(1, 50):
+        watch.arrived(tenth / 10)
+        if tenth % 15 == 0:
+            watch.look(still, tenth / 10)
+    assert watch.fault(4.9) == "frozen"
+
+
+def test_a_frame_of_which_nothing_can_be_made_leaves_the_other_stream() -> None:
+    it = modality()
+    see(it, 0.1, picture(), heat())
+    it.arrived(THERMAL, 0.2)
+    it.watches[THERMAL].unusable()
+    assert it.current(0.2) == "rgb"
+    assert it.trouble(0.2) == "thermal is unusable; masks are made from rgb alone."
+    see(it, 0.3, picture(), heat())
+    assert it.current(0.3) == "both" and it.trouble(0.3) == ""
+
+
 def test_one_changed_pixel_is_not_frozen() -> None:
     watch = Watch(1.0, 2.0, 0.0)
     for tenth in range(40):

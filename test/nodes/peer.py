@@ -117,9 +117,13 @@ class Peer:
         self.node.destroy_client(client)
         return answered.result()
 
-    def transition(self, name: str, label: str) -> bool:
+    def transition(self, name: str, wanted: str | int) -> bool:
+        """By label or by id; whether the node made it."""
         request = ChangeState.Request()
-        request.transition.label = label
+        if isinstance(wanted, int):
+            request.transition.id = wanted
+        else:
+            request.transition.label = wanted
         return self.call(ChangeState, f"/{name}/change_state", request).success
 
     def state(self, name: str) -> str:

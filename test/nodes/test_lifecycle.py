@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; pip install 'samseg_ros[ros]'")
 
+from lifecycle_msgs.msg import Transition
 from nodes.peer import DEADLINE
 from sensor_msgs.msg import Image
 
@@ -42,6 +43,20 @@ def test_a_round_through_all_states_and_a_second_one(start, peer, bundle_directo
     node.process.send_signal(signal.SIGINT)
     assert node.process.wait(DEADLINE) == 0
     assert "Traceback" not in node.log
+
+
+def test_what_cannot_be_done_now_is_refused_by_label_and_by_id(start, peer, bundle_directory, picture):
+    node = start(bundle=bundle_directory)
+    peer.diagnosis(lambda d: d.values["state"] == "active", "active")
+    for wanted in ("configure", Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_CLEANUP, 77):
+        assert not peer.transition(NODE, wanted)
+        assert peer.state(NODE) == "active"
+    assert f"transition {Transition.TRANSITION_CLEANUP} was asked for, which cannot be made" in node.log
+    masks = peer.collect(Image, "/panorama_node/mask")
+    camera = peer.camera()
+    peer.until(lambda: masks, "a mask", lambda: camera.publish(to_image(peer.header(), "bgr8", picture)))
+    assert peer.transition(NODE, Transition.TRANSITION_DEACTIVATE)
+    assert peer.state(NODE) == "inactive"
 
 
 def test_a_failed_configure_is_explained_and_can_be_put_right(

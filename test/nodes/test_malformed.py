@@ -9,8 +9,10 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed; pip install 'samseg_ros[ros]'")
 
+from builtin_interfaces.msg import Time
 from nodes.peer import array_of, ids
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
 
 from samseg_ros.nodes.messages import to_image
 
@@ -34,6 +36,7 @@ def test_raw(start, peer, bundle_directory, picture):
         "'holographic'": raw(picture, encoding="holographic"),
         "'mono16'": raw(picture, encoding="mono16", is_bigendian=1),
         "even width": raw(picture, encoding="yuv422", width=63),
+        "must not be negative": raw(picture, header=Header(stamp=Time(sec=-1))),
     }
     peer.prime(camera, raw(picture), masks)
     count = 0

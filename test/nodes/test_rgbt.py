@@ -325,6 +325,72 @@ def test_malformed_frames_cost_no_good_one(rig, peer):
     assert diagnosis.level == "WARN"
 
 
+def test_thermal_that_does_not_go_with_the_settings_leaves_rgb(rig, peer):
+    rig = rig()  # takes 8-bit values
+    rig.ready()
+    warm = Image(encoding="mono16", height=32, width=64, step=128, data=bytes(range(1, 129)) * 32)
+
+    def shoot():
+        header = rig.shoot(thermal=False)
+        warm.header = Header(stamp=header.stamp, frame_id="thermal")
+        rig.thermal.publish(warm)
+
+    peer.until(lambda: rig.used().count(RGB_ALONE) >= 5, "masks of RGB", shoot)
+    assert set(rig.used()) == {RGB_ALONE}
+    found = peer.diagnosis(lambda d: d.values["modality"] == "rgb", "RGB alone", shoot)
+    assert "thermal is unusable; masks are made from rgb alone" in found.message
+    assert "raw8 takes 8-bit values, but the camera sends uint16" in found.message
+    rig.ready()
+
+
+def test_every_loop_of_a_bag_gives_pairs_once_the_tolerance_is_right(rig, peer):
+    rig = rig(stream_timeout=0.3, **{"sync.tolerance": 0.001})
+    begin = peer.header().stamp
+
+    def loop():
+        for index in range(12):
+            for camera, frame, encoding, skew in (
+                (rig.rgb, rig.image(), "bgr8", 0.0),
+                (rig.thermal, rig.heat(), "mono8", 0.03),
+            ):
+                camera.publish(to_image(Header(stamp=shifted(begin, index * PERIOD + skew)), encoding, frame))
+            peer.spin(PERIOD)
+
+    peer.until(lambda: RGB_ALONE in rig.used(), "RGB alone", loop)
+    assert peer.set("rgbt_node", **{"sync.tolerance": 0.05})[0].successful
+    loop()
+    for _ in range(2):
+        rig.confidences.clear()
+        loop()
+        assert rig.used().count(BOTH) >= 9
+
+
+def test_a_failed_activation_leaves_nothing_behind(start, peer, bundle_path):
+    wrong = {"qos_overrides./rgbt_node/thermal.subscription.reliability": "besteffort"}
+    start("rgbt_node", bundle=bundle_path, **wrong)
+    peer.diagnosis(lambda d: d.level == "ERROR" and d.values["state"] == "inactive", "a refusal")
+    rgb = peer.node.create_publisher(Image, "/rgbt_node/rgb", 10)
+    infos = peer.node.create_publisher(CameraInfo, "/rgbt_node/rgb/camera_info", 10)
+    peer.spin(1.0)
+    assert (rgb.get_subscription_count(), infos.get_subscription_count()) == (0, 0)
+    assert peer.node.count_publishers("/rgbt_node/modalities") == 0
+
+
+def test_thermal_alone_lies_in_the_rgb_camera_that_only_its_info_is_known_of(rig, peer):
+    sizes = {"registration.thermal_size": [64, 32], "registration.rgb_size": [128, 64]}
+    wide = [2.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 1.0]
+    rig = rig(stream_timeout=0.3, **{"registration.homography": wide, **sizes})
+    infos = peer.camera("/rgbt_node/rgb/camera_info", kind=CameraInfo)
+
+    def shoot():
+        infos.publish(CameraInfo(header=Header(frame_id="rgb"), width=128, height=64))
+        rig.shoot(rgb=False)
+
+    peer.until(lambda: rig.masks and rig.masks[-1].header.frame_id == "rgb", "a mask of thermal", shoot)
+    assert (rig.masks[-1].width, rig.masks[-1].height) == (128, 64)
+    assert rig.used()[-1] == THERMAL_ALONE
+
+
 def test_modalities_are_latched_for_who_comes_late(rig, peer):
     rig = rig(stream_timeout=0.3)
     rig.ready()

@@ -61,10 +61,13 @@ def read(run: Path, results: dict[str, Any], *, pictures: bool) -> Trained:
 def _told(settings: Settings, results: dict[str, Any]) -> dict[str, Any]:
     private = {"out", "init", "data_root", "data", "validation", "network"}
     weights = settings.network.weights
+    start = "random weights" if weights is None else f"the weights {weights.name}"
+    if settings.init is not None:
+        start = f"the weights of {settings.init.name}"
     network = settings.network.model_dump(mode="json", exclude={"weights"})
     return {
         "network": settings.network.variant,
-        "start": "random weights" if weights is None else f"the weights {weights.name}",
+        "start": start,
         "data": results["data"],
         "steps": results["steps"],
         "minutes": round(results["seconds"] / 60.0, 1),

@@ -114,6 +114,7 @@ def test_a_run_starts_from_a_bundle_and_tells(
         first["validation"]["camvid_val"]["iou"]["sky"], abs=0.1
     )
     assert main(["export", str(out), "--out", str(tmp_path / "again")]) == 0
+    assert "trained from the weights of model." in (tmp_path / "again/card.md").read_text()
     assert main(words(data, tmp_path / "b", f"init={model}", "network.decoder=32")) == 2
     assert "is of another network: choose one with the same" in capsys.readouterr().err
 
