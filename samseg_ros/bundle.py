@@ -171,7 +171,11 @@ def _swap(draft: Path, target: Path) -> None:
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
     try:
         target.rename(old / target.name)
-        draft.rename(target)
+        try:
+            draft.rename(target)
+        except BaseException:
+            (old / target.name).rename(target)
+            raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
 

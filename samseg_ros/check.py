@@ -121,9 +121,14 @@ def _ros() -> dict[str, Any]:
         "distro": os.environ.get("ROS_DISTRO") or _distro_of_wheels(),
         "rclpy": _version("rclpy", "ros-rclpy"),
         "rmw": None,
-        "domain_id": int(os.environ.get("ROS_DOMAIN_ID") or 0),
+        "domain_id": None,
         "error": None,
     }
+    domain = os.environ.get("ROS_DOMAIN_ID") or "0"
+    if not domain.isdecimal():
+        found["error"] = f"ROS_DOMAIN_ID is '{domain}', which is no number"
+        return found
+    found["domain_id"] = int(domain)
     if find_spec("rclpy") is None:
         found["error"] = "rclpy is not installed"
         return found

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from samseg_ros import __version__, arguments
+from samseg_ros import __version__, arguments, ending
 from samseg_ros.bags import folder_arguments, pair_arguments
 from samseg_ros.errors import UserError
 
@@ -29,7 +29,8 @@ def main(words: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(words)
     logging.basicConfig(format="%(message)s")
     logging.getLogger("samseg_ros").setLevel(logging.INFO)
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in ending.signals():
+        signal.signal(number, _terminate)
     try:
         return options.run(options)
     except KeyboardInterrupt:

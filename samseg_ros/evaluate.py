@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from samseg_ros import bundle as bundles
 from samseg_ros import engine, registration
+from samseg_ros.bags.paletted import indices, is_paletted
 from samseg_ros.bags.pictures import is_picture, read_picture, read_thermal_picture
 from samseg_ros.errors import UserError
 from samseg_ros.labels import UNLABELED, label_map
@@ -80,7 +81,11 @@ def evaluate(
         except ValueError as error:
             raise UserError(str(error)) from error
     check_streams(loaded, images, thermal, streams)
-    frames = pair(images, labels, thermal, listed=listed)
+    if vertical_fov is not None and loaded.task != "panorama":
+        raise UserError(
+            f"--vertical-fov is for panoramas, but bundle '{loaded.name}' is for task {loaded.task}."
+        )
+    frames = pair(images, labels, thermal, listed=listed, raw_ids=label_map_name is not None)
     predict = predictor(loaded, engine.load(loaded, device, runtime), streams, vertical_fov)
     confusion = Confusion(len(classes))
     for frame in tqdm(frames, unit="picture", disable=None):
@@ -168,12 +173,14 @@ def pair(
     *,
     boxes: bool = False,
     listed: Path | None = None,
+    raw_ids: bool = False,
 ) -> list[Frame]:
     """The files of each frame, by stem, Cityscapes suffixes apart, folders inside included.
 
     `known` is the folder of label PNGs, or with `boxes` of text files, of which those that belong to no
-    picture are left out. With `listed` these frames alone. UserError where a frame lacks a file that others
-    have, or a stem occurs twice.
+    picture are left out. With `listed` these frames alone. Where Cityscapes' tools have put train ids beside
+    its own, the own are taken with `raw_ids`, else the others. UserError where a frame lacks a file that
+    others have, or a stem occurs twice.
     """
     kind, files = ("file of boxes", "text files of boxes") if boxes else ("label", "label PNGs")
     folders = {"picture": images, "thermal picture": thermal}
@@ -193,7 +200,16 @@ def pair(
         texts = (p for p in known.rglob("*.txt") if p.stem.removesuffix(_IMAGE_SUFFIX) in pictured)
         found[kind] = _by_stem(texts, (_IMAGE_SUFFIX,), ())
     else:
-        found[kind] = _by_stem(known.rglob("*.png"), _LABEL_SUFFIXES, (_IMAGE_SUFFIX, *_OTHER_CITYSCAPES))
+        labels = set(known.rglob("*.png"))
+        # Of each frame with both, one is left out.
+        own, train = "_gtFine_labelIds", "_gtFine_labelTrainIds"
+        wanted, other_ids = (own, train) if raw_ids else (train, own)
+        labels -= {
+            path.with_name(path.name.replace(wanted, other_ids))
+            for path in labels
+            if path.stem.endswith(wanted)
+        }
+        found[kind] = _by_stem(labels, _LABEL_SUFFIXES, (_IMAGE_SUFFIX, *_OTHER_CITYSCAPES))
     if listed is not None:
         stems = listed_stems(listed)
         for name, folder in {**given, kind: known}.items():
@@ -235,7 +251,14 @@ def _by_stem(paths: Iterable[Path], suffixes: tuple[str, ...], leave: tuple[str,
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """uint8 [h, w] ids of a label PNG as stored; UserError where it is no single-channel 8-bit picture."""
+    """uint8 [h, w] ids of a label PNG as stored, or the indices of a paletted one; UserError for others."""
+    if is_paletted(path):
+        try:
+            return indices(path)
+        except ModuleNotFoundError as error:
+            raise UserError(f"{path} has a palette; pip install pillow, which reads its indices.") from error
+        except ValueError as error:
+            raise UserError(f"{error}.") from error
     truth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if truth is None:
         raise UserError(f"{path} cannot be read as a picture.")

@@ -42,6 +42,8 @@ def prepare(
     UserError for pictures that cannot be used; EngineError where no engine can be made, or it agrees on less
     than `min_agreement`.
     """
+    if thermal is not None and calibration is None:
+        raise UserError("--thermal goes with --calibration, the RGB pictures of the same names; give both.")
     loaded = bundles.load(bundle)
     show = _Progress()
     if calibration is not None:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+import site
 import sys
+import sysconfig
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parent.parent
@@ -13,12 +15,13 @@ SOURCE = Path(__file__).resolve().parent.parent
 def places() -> list[Path]:
     """Directories that may hold those folders, best first.
 
-    A source checkout, the share directory of each sourced ROS workspace, and that of the Python prefix
-    (which is where pip puts them).
+    A source checkout, the share directory of each sourced ROS workspace, and those where pip puts them: in a
+    virtual environment, beside a system's Python, or for one user.
     """
     share = Path("share", "samseg_ros")
     prefixes = [prefix for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
-    candidates = [*(Path(prefix) / share for prefix in prefixes), Path(sys.prefix) / share]
+    prefixes += [sys.prefix, sysconfig.get_path("data"), site.getuserbase()]
+    candidates = [Path(prefix) / share for prefix in dict.fromkeys(prefixes)]
     if (SOURCE / "package.xml").is_file():
         candidates.insert(0, SOURCE)
     return [place for place in candidates if place.is_dir()]

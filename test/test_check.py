@@ -61,6 +61,12 @@ def test_with_no_bundle_and_no_runtime_it_says_what_to_install(no_ros, monkeypat
     assert advice in check.text(findings).replace("\n  ", "\n")
 
 
+def test_a_domain_that_is_no_number_is_a_finding(monkeypatch):
+    monkeypatch.setenv("ROS_DOMAIN_ID", "lab")
+    found = check.check()["ros"]
+    assert found["domain_id"] is None and "ROS_DOMAIN_ID is 'lab'" in found["error"]
+
+
 def test_a_folder_of_that_name_is_not_the_package(no_ros, monkeypatch, tmp_path):
     (tmp_path / "vision_msgs").mkdir()
     (tmp_path / "cv_bridge").mkdir()

@@ -66,6 +66,7 @@ def test_a_picture_is_labelled(tmp_path, red_bundle, capsys):
         (("label", ".", "."), "exists already"),
         (("evaluate", "nowhere", "--images", ".", "--labels", "."), "there is no model bundle 'nowhere'"),
         (("demo", "--bundle", "nowhere"), "there is no model bundle 'nowhere'"),
+        (("engine", "street_b0_rgbt", "--thermal", "."), "--thermal goes with --calibration"),
     ],
 )
 def test_what_the_user_can_put_right_is_one_sentence(arguments, sentence, capsys, tmp_path, monkeypatch):
@@ -107,7 +108,9 @@ def test_a_full_disk_is_one_sentence(tmp_path, red_bundle, capsys):
     assert error.startswith("samseg: ") and "/dev/full" in error
 
 
-@pytest.mark.parametrize(("end", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("end", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_interrupted_it_ends_quietly_and_leaves_nothing(tmp_path, red_bundle, end, status):
     bundle = red_bundle(tmp_path / "red").path
     folder = tmp_path / "in"

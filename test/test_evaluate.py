@@ -73,6 +73,26 @@ def test_cityscapes_names_pair_across_their_folders(scored):
     assert report["miou"] == 1.0 and report["frames"] == 2
 
 
+@pytest.mark.parametrize("mapped", ["cityscapes", None])
+def test_of_cityscapes_two_kinds_of_ids_one_is_taken(scored, mapped):
+    own, train = truth(7, 24), truth(0, 8)
+    labels = {"bonn_0_gtFine_labelIds.png": own, "bonn_0_gtFine_labelTrainIds.png": train}
+    report = scored({"bonn_0_leftImg8bit.png": half_red()}, labels, mapped)
+    assert report["miou"] == 1.0 and report["frames"] == 1
+
+
+def test_paletted_labels_are_read_by_their_indices(tmp_path, red_bundle):
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed; pip install pillow")
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), half_red())
+    paletted = image.fromarray(truth(0, 8), "P")
+    paletted.putpalette([index * 7 % 256 for index in range(768)])
+    paletted.save(tmp_path / "labels" / "a.png")
+    bundle = str(red_bundle(tmp_path / "red").path)
+    assert evaluate(bundle, tmp_path / "images", tmp_path / "labels")["pixel_accuracy"] == 1.0
+
+
 def test_it_is_compared_at_the_size_of_the_label(scored):
     report = scored({"a.png": half_red(64, 128)}, {"a.png": truth(0, 8, (16, 32))})
     assert report["pixel_accuracy"] == 1.0

@@ -54,7 +54,7 @@ def label(
     if topics and not is_bag(source):
         raise UserError(f"{source} is no bag and has no topics; leave --topic out.")
     loaded = bundles.load(bundle)
-    _check_task(loaded, topics, pairs)
+    _check_task(loaded, topics, pairs, vertical_fov)
     runner = engine.load(loaded, device, runtime)
     print(
         f"bundle {loaded.name} on {runner.runtime} {runner.version} ({runner.device}, {runner.precision})",
@@ -78,11 +78,17 @@ def label(
     }
 
 
-def _check_task(bundle: Bundle, topics: list[str] | None, pairs: PairOptions | None) -> None:
+def _check_task(
+    bundle: Bundle, topics: list[str] | None, pairs: PairOptions | None, vertical_fov: float | None
+) -> None:
     if bundle.task == "rgbt" and topics:
         raise UserError(
             f"bundle '{bundle.name}' takes an RGB and a thermal camera; give --rgb-topic and --thermal-topic "
             "in place of --topic."
+        )
+    if bundle.task != "panorama" and vertical_fov is not None:
+        raise UserError(
+            f"--vertical-fov is for panoramas, but bundle '{bundle.name}' is for task {bundle.task}."
         )
     if bundle.task != "rgbt" and pairs not in (None, PairOptions()):
         raise UserError(
@@ -113,8 +119,16 @@ def _label_rgbt(
     pipeline = RgbtPipeline(bundle, runner, ThermalScale(options.scaling), onto_rgb)
     try:
         if is_bag(source) or source.suffix == ".bag":
+            if options.thermal is not None:
+                raise UserError(f"--thermal is for folders of pictures, but {source} is a bag; leave it out.")
             return label_pairs(source, out, pipeline, options, overlay)
         if source.is_dir():
+            usual = PairOptions()
+            if options.rgb_topic or options.thermal_topic or options.tolerance != usual.tolerance:
+                raise UserError(
+                    f"{source} is no bag: its pictures pair by their names; leave --rgb-topic, "
+                    "--thermal-topic and --tolerance out."
+                )
             return label_folders(source, options.thermal, out, pipeline, options.modality, overlay)
     except (ThermalError, CalibrationError) as error:
         raise UserError(str(error)) from error

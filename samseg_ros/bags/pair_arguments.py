@@ -58,6 +58,8 @@ def options(words: argparse.Namespace) -> PairOptions:
     from samseg_ros.bags.label_pairs import PairOptions
     from samseg_ros.thermal import Scaling
 
+    if words.thermal_mode != "range" and (words.thermal_range or words.thermal_unit):
+        raise UserError("--thermal-range and --thermal-unit need --thermal-mode range.")
     scaling = {"mode": words.thermal_mode, "unit": words.thermal_unit}
     if words.thermal_range:
         scaling |= {"low": words.thermal_range[0], "high": words.thermal_range[1]}

@@ -71,7 +71,7 @@ class Bag:
     def __enter__(self) -> Bag:
         if not self.path.exists():
             raise UserError(f"{self.path} does not exist; give a ROS 2 bag.")
-        if self.path.suffix == ".bag":
+        if self.path.suffix == ".bag" and not self.path.is_dir():
             raise UserError(f"{self.path} is a ROS 1 bag; convert it with rosbags-convert first.")
         if not is_bag(self.path):
             raise UserError(f"{self.path} is no ROS 2 bag; give a bag's directory, or an .mcap or .db3 file.")
@@ -162,8 +162,9 @@ class Bag:
 
 
 def image_topics(bag: Bag) -> list[str]:
-    """Names of the topics that carry raw or compressed images."""
-    return [c.topic for c in bag.channels if c.msgtype in (IMAGE, COMPRESSED_IMAGE)]
+    """Names of the topics that carry raw or compressed images, each once."""
+    found = [c.topic for c in bag.channels if c.msgtype in (IMAGE, COMPRESSED_IMAGE)]
+    return list(dict.fromkeys(found))  # a topic may have several channels
 
 
 def deserialize(message: Message) -> Any:

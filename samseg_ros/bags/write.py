@@ -75,14 +75,17 @@ class BagWriter:
 
 
 @contextmanager
-def new_bag(out: Path, storage: StoragePlugin = StoragePlugin.MCAP) -> Iterator[BagWriter]:
+def new_bag(
+    out: Path, storage: StoragePlugin = StoragePlugin.MCAP, salvage: bool = False
+) -> Iterator[BagWriter]:
     """A bag to write to; it stands at `out` when the block ends well, and never did otherwise.
 
     `out` is the bag's directory, or with suffix .mcap or .db3 one file alone; `storage` is for
-    directories. UserError where `out` exists.
+    directories. With `salvage` an unfinished one is kept, see :func:`samseg_ros.bags.draft.draft`. UserError
+    where `out` exists.
     """
     alone = out.suffix in STORAGES
-    with draft(out) as path:
+    with draft(out, salvage) as path:
         # rosbags names the file inside a bag after its folder.
         folder = path.parent / "bag" if alone else path
         # Version 8 is what Humble and everything since can read.

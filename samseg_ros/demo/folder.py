@@ -19,14 +19,20 @@ _OURS = {SUMMARY, REPORT, VIDEO, SHEET, DRIVE, MASKS, TRUTH, LOGS, SENT, *TASKS}
 
 
 @contextmanager
-def results(out: Path) -> Iterator[Path]:
+def results(out: Path, bag: Path | None = None) -> Iterator[Path]:
     """A hidden folder beside `out` to work in; it takes the place of `out` when the block ends well.
 
     After a failure `out` stays as it was, but for its ``logs``: those are of the run that failed. UserError
-    where `out` is there and holds anything but the results of a demonstration.
+    where `out` is there and holds anything but the results of a demonstration, or `bag`, which is to be
+    shown, or where another cannot take its place.
     """
     if not _is_ours(out):
         raise UserError(f"{out} exists and is no result of a demonstration; choose another --out.")
+    out = out.resolve()
+    if bag is not None and bag.resolve().is_relative_to(out):
+        raise UserError(f"{bag} lies in {out}, which the results will replace; choose another --out.")
+    if out == Path.cwd() or out.is_mount():
+        raise UserError(f"{out} cannot be replaced by the results; choose a folder in it as --out.")
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     new = work / "new"
@@ -49,4 +55,6 @@ def results(out: Path) -> Iterator[Path]:
 def _is_ours(out: Path) -> bool:
     if not out.exists():
         return True
-    return out.is_dir() and {path.name for path in out.iterdir()} <= _OURS
+    # Names such as drive and camera are anybody's: what tells a demonstration is its summary.
+    names = {path.name for path in out.iterdir()} if out.is_dir() else {""}
+    return names <= _OURS and (SUMMARY in names or names <= {LOGS})

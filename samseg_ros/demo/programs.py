@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 
+from samseg_ros import ending
 from samseg_ros.errors import UserError
 
 _PATIENCE_S = 3.0  # that a program has to end in good order
@@ -78,13 +79,13 @@ class Program:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Puts Ctrl-C and SIGTERM off until the block ends. For the main thread."""
+    """Puts Ctrl-C and its like off until the block ends. For the main thread."""
     came: list[int] = []
 
     def remember(number: int, frame: FrameType | None) -> None:
         came.append(number)
 
-    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, remember) for number in (signal.SIGINT, *ending.signals())}
     try:
         yield
     finally:

@@ -72,7 +72,7 @@ def demo(options: DemoOptions) -> dict[str, Any]:
     if options.bag is None and not rendering.can_render():
         raise UserError("the street generator comes with a source checkout only; give a bag with --bag.")
     loaded = _bundles(options)
-    with places.results(options.out) as folder:
+    with places.results(options.out, options.bag) as folder:
         legs = [
             Leg(bundle, folder / bundle.task if i else folder, bundle.task if i else "")
             for i, bundle in enumerate(loaded)
@@ -125,6 +125,11 @@ def _bundles(options: DemoOptions) -> list[Bundle]:
         raise UserError(f"{options.bag} is one drive; give one bundle for it.")
     if (options.rgb_topic or options.thermal_topic) and tasks != ["rgbt"]:
         raise UserError("--rgb-topic and --thermal-topic are for an RGB-T bundle; give one with --bundle.")
+    if options.topic and tasks == ["rgbt"]:
+        raise UserError(
+            f"bundle '{loaded[0].name}' takes an RGB and a thermal camera; give --rgb-topic and "
+            "--thermal-topic in place of --topic."
+        )
     return loaded
 
 

@@ -19,6 +19,7 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
+from samseg_ros import ending
 from samseg_ros.bags.draft import refuse_existing
 from samseg_ros.bags.read import Channel
 from samseg_ros.bags.write import BagWriter, channel, new_bag
@@ -30,16 +31,21 @@ _DEPTH = 100  # enough for a slow disk to catch up
 
 
 def record(out: Path, topics: list[str], duration: float | None = None) -> dict[str, Any]:
-    """Record until Ctrl-C, SIGTERM or `duration` seconds; the bag then stands at `out`, whole.
+    """Record until Ctrl-C, SIGTERM, SIGHUP or `duration` seconds; the bag then stands at `out`, whole.
 
     Returns ``{"out", "messages", "topics": {name: count}, "seconds"}``. A topic is subscribed to when its
     first publisher appears, with QoS that hears all of its publishers. Log times are those of arrival, in
-    wall time. UserError where `out` exists or where nothing arrived (then there is no bag).
+    wall time. UserError where `out` exists or where nothing arrived (then there is no bag), and where the
+    recording cannot go on (a full disk): what there is of it is then kept, and named.
     """
     refuse_existing(out)
     topics = list(dict.fromkeys(f"/{topic.lstrip('/')}" for topic in topics))
     started = time.perf_counter()
-    with _stop_signals() as stopped, _spinning_node() as (node, executor), new_bag(out) as writer:
+    with (
+        _stop_signals() as stopped,
+        _spinning_node() as (node, executor),
+        new_bag(out, salvage=True) as writer,
+    ):
         tracks = [_Track(node, writer, topic) for topic in topics]
         print(f"waiting for {', '.join(topics)}", file=sys.stderr, flush=True)
         next_poll = 0.0
@@ -122,14 +128,14 @@ def _weaker(profile: QoSProfile, than: QoSProfile) -> bool:
 
 @contextmanager
 def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM end a recording in good order; the function given tells whether one came."""
+    """Ctrl-C and its like end a recording in good order; the function given tells whether one came."""
     came = False
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal came
         came = True
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, *ending.signals())}
     try:
         yield lambda: came
     finally:

@@ -58,8 +58,11 @@ def replay(source: Path, options: ReplayOptions) -> dict[str, Any]:
     """Publish the bag and return ``{"messages", "topics": {name: count}, "skipped_topics", "seconds"}``.
 
     Topics whose type is not installed are announced and left out. UserError where the bag cannot be read,
-    a topic asked for is not in it, nothing can be published, or nobody subscribes within `wait_s`.
+    a topic asked for is not in it, nothing can be published, nobody subscribes within `wait_s`, or `times`
+    are wanted of a loop.
     """
+    if options.loop and options.times is not None:
+        raise UserError("a replay in a loop is never over, and --times is written at the end; leave one out.")
     with Bag(source) as bag, _node("samseg_replay") as node:
         wanted = _wanted(bag, options)
         publishers, skipped = _publishers(bag, node, wanted, options)

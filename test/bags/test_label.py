@@ -104,6 +104,12 @@ def test_one_topic_alone(tmp_path, bundle):
     assert messages(tmp_path / "out", {"/rear/compressed/mask"}) == []
 
 
+def test_a_field_of_view_is_for_panoramas(tmp_path, red_bundle):
+    camera = str(red_bundle(tmp_path / "camera", task="camera").path)
+    with pytest.raises(UserError, match="--vertical-fov is for panoramas"):
+        run(write_recording(tmp_path / "in"), tmp_path / "out", camera, vertical_fov=90.0)
+
+
 def test_overlays_go_beside_the_masks(tmp_path, bundle):
     run(write_recording(tmp_path / "in"), tmp_path / "out", bundle, overlay=True, topics=["/front"])
     overlays = messages(tmp_path / "out", {"/front/overlay/compressed"})

@@ -145,9 +145,18 @@ def test_what_cannot_be_done_is_said_in_one_sentence(tmp_path, bundle, red_bundl
     assert "is for task camera" in refusal(source, out, red)
     with pytest.raises(UserError, match="in place of --topic"):
         label(source, out, bundle, topics=[RGB])
+    sentence = refusal(source, out, bundle, thermal=tmp_path)
+    assert "--thermal is for folders of pictures" in sentence
     run(source, tmp_path / "labelled", bundle)
     sentence = refusal(tmp_path / "labelled", out, bundle)
     assert f"holds '{RGB}/mask' already" in sentence and "--rgb-topic" in sentence
+
+
+@pytest.mark.parametrize("words", [("--thermal-range", "10", "40"), ("--thermal-unit", "kelvin")])
+def test_a_range_without_the_mode_that_takes_it_is_refused(tmp_path, bundle, words, capsys):
+    source = write_pairs(tmp_path / "in", 1)
+    assert cli.main(["label", str(source), str(tmp_path / "out"), "--bundle", bundle, *words]) == 2
+    assert "need --thermal-mode range" in capsys.readouterr().err
 
 
 def test_the_command_sums_it_up(tmp_path, bundle, capsys):

@@ -76,6 +76,9 @@ def test_what_cannot_be_done_is_said_in_one_sentence(tmp_path, run):
         run(thermal=None)
     with pytest.raises(UserError, match="is no folder"):
         run(thermal="nowhere")
+    for of_bags in ({"rgb_topic": "/rgb"}, {"tolerance": 0.1}):
+        with pytest.raises(UserError, match="its pictures pair by their names; leave --rgb-topic"):
+            run(**of_bags)
     (tmp_path / "thermal" / "a.png").unlink()
     with pytest.raises(UserError, match="has the stem of one of"):
         run()

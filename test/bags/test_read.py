@@ -9,7 +9,7 @@ from recordings import STRING, messages, write_recording
 from rosbags.rosbag2 import StoragePlugin
 
 from samseg_ros.bags.read import IMAGE, Bag, image_topics, is_bag, modern_name
-from samseg_ros.bags.write import channel, new_bag
+from samseg_ros.bags.write import channel, new_bag, offered_qos
 from samseg_ros.errors import UserError
 
 
@@ -124,3 +124,15 @@ def test_an_empty_bag_is_a_bag(tmp_path, storage):
     with Bag(tmp_path / "empty") as bag:
         assert (bag.count(), bag.start(), list(bag.messages())) == (0, 0, [])
         assert image_topics(bag) == ["/front"]
+
+
+def test_a_folder_called_bag_is_a_ros_2_bag(tmp_path):
+    assert len(messages(write_recording(tmp_path / "drive.bag"))) == 10
+
+
+def test_a_topic_of_two_channels_is_named_once(tmp_path):
+    with new_bag(tmp_path / "bag") as bag:
+        for qos in ((), (offered_qos(5),)):
+            bag.write(channel("/front", IMAGE, qos), 1, b"\0\1\0\0")
+    with Bag(tmp_path / "bag") as bag:
+        assert len(bag.channels) == 2 and image_topics(bag) == ["/front"]

@@ -43,6 +43,35 @@ def test_after_an_error_nothing_is_left(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["bag", "bag.mcap"])
+def test_of_a_recording_that_cannot_go_on_what_there_is_is_kept(tmp_path, name):
+    out = tmp_path / name
+    for kept in (f"{name}.unfinished", f"{name}.unfinished-2"):
+        with (
+            pytest.raises(UserError, match=f"No space left.* is in .*{kept}\\."),
+            new_bag(out, salvage=True) as bag,
+        ):
+            bag.write(channel("/front", IMAGE), 1, b"\0\1\0\0")
+            raise OSError(28, "No space left on device")
+        assert sum(file.stat().st_size for file in (tmp_path / kept).rglob("*.mcap")) > 0
+    assert not out.exists()
+
+
+def test_a_recording_whose_name_was_taken_meanwhile_is_kept(tmp_path):
+    out = tmp_path / "bag"
+    taken = pytest.raises(UserError, match=r"exists already.* is in .*bag\.unfinished")
+    with taken, new_bag(out, salvage=True) as bag:
+        bag.write(channel("/front", IMAGE), 1, b"\0\1\0\0")
+        out.mkdir()
+    assert len(messages(tmp_path / "bag.unfinished" / "bag")) == 1
+
+
+def test_a_recording_of_nothing_is_not_kept(tmp_path):
+    with pytest.raises(UserError, match="nothing arrived"), new_bag(tmp_path / "bag", salvage=True):
+        raise UserError("nothing arrived.")
+    assert list(tmp_path.iterdir()) == []
+
+
 WRITING = """
 import sys, time
 from pathlib import Path

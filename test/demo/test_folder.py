@@ -38,6 +38,34 @@ def test_what_is_somebody_elses_is_left_alone(tmp_path, kind):
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_folders_with_names_like_ours_are_not_ours(tmp_path):
+    for name in ("drive", "camera"):
+        (tmp_path / "rec" / name).mkdir(parents=True)
+        (tmp_path / "rec" / name / "precious").write_text("two hours of driving")
+    with pytest.raises(UserError, match="is no result of a demonstration"):
+        run(tmp_path / "rec", "first")
+    assert (tmp_path / "rec" / "drive" / "precious").read_text() == "two hours of driving"
+
+
+def test_the_bag_that_is_shown_is_not_replaced(tmp_path):
+    out = tmp_path / "demo"
+    run(out, "first")
+    (out / "drive").mkdir()
+    with (
+        pytest.raises(UserError, match=r"lies in .* which the results will replace"),
+        results(tmp_path / "elsewhere" / ".." / "demo", out / "drive"),
+    ):
+        pass
+    assert (out / "drive").is_dir()
+
+
+def test_a_folder_that_cannot_be_replaced_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="cannot be replaced by the results; choose a folder in it"):
+        run(tmp_path / ".", "first")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_after_a_failure_the_logs_tell_more_and_the_rest_stays(tmp_path, before):
     out = tmp_path / "demo"

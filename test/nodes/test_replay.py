@@ -222,6 +222,7 @@ def own_domain(monkeypatch):
         ("in", {"topics": ("/left",)}, "has no topic '/left'; choose from: /front"),
         ("in", {"remaps": {"/left": "/right"}}, "has no topic '/left'"),
         ("in", {"topics": ("/odd",)}, "nothing that can be published here"),
+        ("in", {"loop": True, "times": Path("sent.csv")}, "--times is written at the end; leave one out"),
         ("in", {"wait_s": 0.2}, "nobody subscribed to .* within 0.2 s"),
         ("in", {"wait_s": 0.2, "wait_topics": ("/rear",)}, "nobody subscribed to /rear/compressed within"),
         ("in", {"wait_s": 0.2, "wait_topics": ("/left",)}, "publishes none of /left; it has: .*/front"),

@@ -9,8 +9,8 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import Image
 
+from samseg_ros.bags.paletted import indices, is_paletted
 from samseg_ros.labels import UNLABELED
 
 Projection = Literal["pinhole", "equirectangular"]
@@ -20,7 +20,6 @@ ThermalCoding = Literal["plain", "alpha", "holes"]
 # In label pictures that code ids in colour, pixels without data: #0D0D0D, as in Stanford 2D-3D-S.
 MISSING = 0x0D0D0D
 # Where a PNG file tells how its pixels are coded, and that they are indices of a palette.
-PNG, COLOUR_TYPE, PALETTE = b"\x89PNG\r\n\x1a\n", 25, 3
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,13 @@ def _numbered_label(sample: Sample) -> np.ndarray:
 
 
 def _plain_ids(path: Path) -> np.ndarray:
-    if _is_paletted(path):
-        return _indices(path)
+    if is_paletted(path):
+        try:
+            return indices(path)
+        except ValueError as error:
+            raise ValueError(
+                f"The label picture {error}: replace it, or remove it and its picture."
+            ) from error
     raw = _label_picture(path)
     if raw.ndim != 2 or raw.dtype != np.uint8:
         raise ValueError(
@@ -147,23 +151,6 @@ def _label_picture(path: Path) -> np.ndarray:
     if raw is None:
         raise ValueError(f"Cannot decode the label picture {path}: replace it, or remove it and its picture.")
     return raw
-
-
-def _is_paletted(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(COLOUR_TYPE + 1)
-    return head.startswith(PNG) and head[COLOUR_TYPE:] == bytes([PALETTE])
-
-
-def _indices(path: Path) -> np.ndarray:
-    """The indices of a paletted picture, which OpenCV does not give: it turns them into colours."""
-    try:
-        with Image.open(path) as picture:
-            return np.array(picture, dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow tells of broken chunks as of syntax
-        raise ValueError(
-            f"Cannot decode the label picture {path} ({error}): replace it, or remove it and its picture."
-        ) from error
 
 
 def _channels(picture: np.ndarray) -> int:
