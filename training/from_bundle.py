@@ -76,7 +76,8 @@ def network(folder: Path, labels: LabelSet, pictures: Callable[[], Tensor] | Non
 
 
 def _untrained(start: Bundle) -> Segformer:
-    shape = start.training.get("config", {}).get("network", {})
+    config = start.training.get("config", {})
+    shape = config.get("network") or config.get("student") or {}
     try:
         return segformer(
             start.training["network"],

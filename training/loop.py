@@ -189,6 +189,10 @@ class _Pace:
         return progress(self.schedule, step, self.last[1] + max(ahead, 0.0))
 
 
+# What a group of parameters is held to besides the rate of the moment.
+HELD = ("weight_decay", "rate")
+
+
 def _groups(network: nn.Module, weight_decay: float, rates: Mapping[str, float]) -> list[dict[str, Any]]:
     """Parameters by weight decay, which biases and normalisation have none of, and by their relative rate."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
@@ -246,6 +250,7 @@ def _resume(
         raise ValueError(
             f"{path} is of another network: choose another run folder with out=, or delete it."
         ) from error
+    wanted = [{name: group[name] for name in HELD} for group in optimiser.param_groups]
     try:
         optimiser.load_state_dict(state["optimiser"])
     except ValueError as error:
@@ -253,6 +258,8 @@ def _resume(
             f"{path} is of a run in which other parts of the network learn: choose another run folder with "
             "out=, or delete it."
         ) from error
+    for group, given in zip(optimiser.param_groups, wanted, strict=True):
+        group.update(given)  # the checkpoint's are those that the run began with
     if average is not None and state["average"] is not None:
         average.load(state["average"], int(state["step"]))
     return int(state["step"]), float(state["seconds"]), dict(state["report"])

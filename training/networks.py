@@ -180,8 +180,9 @@ def load_pretrained(network: Segformer, weights: Path) -> int:
     )
     own = network.model.state_dict()
     absent = set(report["missing_keys"]) | {item[0] for item in report["mismatched_keys"]}
+    found = subpixels({f"model.{name}": value for name, value in loaded.state_dict().items()}, network)
     fitting = {
-        name: value for name, value in loaded.state_dict().items() if name not in absent and name in own
+        name: found[f"model.{name}"] for name in own if f"model.{name}" in found and name not in absent
     }
     if not any(name.startswith("segformer.") for name in fitting):
         raise ValueError(
@@ -214,15 +215,19 @@ def widen(weights: dict[str, Tensor], channels: int) -> dict[str, Tensor]:
 def subpixels(weights: dict[str, Tensor], network: Segformer) -> dict[str, Tensor]:
     """Weights of a network with finer or coarser logits for `network`: repeated, or averaged, at first."""
     name = "model.decode_head.classifier"
-    if f"{name}.bias" not in weights:
+    classes, side = network.model.config.num_labels, network.subpixel
+    places = len(weights.get(f"{name}.bias", ())) / classes
+    theirs = round(math.sqrt(places))
+    if theirs == side or theirs not in (1, 2, 4) or theirs**2 != places:
         return weights
-    theirs, own = len(weights[f"{name}.bias"]), len(network.state_dict()[f"{name}.bias"])
 
     def fitted(value: Tensor) -> Tensor:
-        # The places of one class follow each other.
-        if theirs > own and theirs % own == 0:
-            return value.unflatten(0, (own, theirs // own)).mean(1)
-        return value.repeat_interleave(max(1, own // theirs), 0)
+        """[classes · theirs², …] to [classes · side², …]: a class has its places one after the other."""
+        grid = value.flatten(1) if value.ndim > 1 else value[:, None]
+        grid = grid.unflatten(0, (classes, theirs, theirs)).permute(0, 3, 1, 2)
+        # Repeats where there will be more places, averages where there will be fewer.
+        grid = functional.adaptive_avg_pool2d(grid, side).permute(0, 2, 3, 1)
+        return grid.reshape(classes * side**2, *value.shape[1:])
 
     return {key: fitted(value) if key.startswith(f"{name}.") else value for key, value in weights.items()}
 

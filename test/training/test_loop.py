@@ -97,6 +97,15 @@ def test_other_settings_of_a_begun_run_are_told(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out == f"{tmp_path} goes on with lr 0.05 instead of 0.01.\n"
 
 
+def test_what_a_begun_run_is_told_anew_holds_from_there_on(tmp_path: Path) -> None:
+    with pytest.raises(Stop):
+        run(tmp_path, batches=stopping(3), rates={"2.": 0.5})
+    run(tmp_path, settings=LOOP.model_copy(update={"weight_decay": 0.5}), rates={"2.": 0.1})
+    groups = checkpoint.load(tmp_path / checkpoint.NAME)["optimiser"]["param_groups"]
+    held = {(group["weight_decay"], group["rate"]) for group in groups}
+    assert held == {(0.5, 1.0), (0.0, 1.0), (0.5, 0.1), (0.0, 0.1)}
+
+
 def test_a_run_that_cannot_go_on_is_left_as_it_is(tmp_path: Path) -> None:
     run(tmp_path)
     before = (tmp_path / "config.yaml").read_text()

@@ -117,6 +117,29 @@ def test_finer_logits_begin_as_the_coarser_ones_and_back(network: Segformer) -> 
         torch.testing.assert_close(again(image), coarse)
 
 
+def test_logits_become_finer_and_coarser_by_blocks() -> None:
+    two, four = (segformer("b0", 5, decoder=32, subpixel=side).eval() for side in (2, 4))
+    image = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        torch.nn.init.normal_(two.model.decode_head.classifier.weight)
+        four.load_state_dict(subpixels(two.state_dict(), four))
+        blocks = two(image).repeat_interleave(2, -1).repeat_interleave(2, -2)
+        torch.testing.assert_close(four(image), blocks)
+        torch.nn.init.normal_(four.model.decode_head.classifier.weight)
+        two.load_state_dict(subpixels(four.state_dict(), two))
+        averaged = torch.nn.functional.avg_pool2d(four(image), 2)
+        torch.testing.assert_close(two(image), averaged, rtol=1e-4, atol=1e-5)
+
+
+def test_a_whole_published_network_begins_finer_logits(network: Segformer, tmp_path: Path) -> None:
+    network.model.save_pretrained(tmp_path)
+    fine = segformer("b0", 5, decoder=32, subpixel=2, weights=tmp_path).eval()
+    image = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        blocks = network(image).repeat_interleave(2, -1).repeat_interleave(2, -2)
+        torch.testing.assert_close(fine(image), blocks)
+
+
 def test_each_place_has_its_own_finer_logits() -> None:
     fine = segformer("b0", 5, decoder=32, subpixel=2).eval()
     torch.nn.init.zeros_(fine.model.decode_head.classifier.weight)

@@ -103,7 +103,8 @@ def _alpha(path: Path) -> Picture:
 
 def photometric(picture: Picture, strength: ThermalAugmentation, random: np.random.Generator) -> Picture:
     """Random levels, blur and noise of a thermal picture uint8 [h, w]; what is warmer stays brighter."""
-    black = min(float(np.quantile(picture[::4, ::4], random.uniform(0.0, strength.clip))), 235.0)
+    clipped = random.uniform(0.0, strength.clip)
+    black = min(float(np.quantile(picture[::4, ::4], clipped)), 235.0) if strength.clip > 0 else 0.0
     levels = np.clip((np.arange(256) - black) / (255.0 - black), 0.0, 1.0) ** _factor(strength.gamma, random)
     levels = (levels - 0.5) * _factor(strength.gain, random) + 0.5
     levels = np.clip(levels + random.uniform(-strength.offset, strength.offset), 0.0, 1.0)

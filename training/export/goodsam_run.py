@@ -77,7 +77,7 @@ def _method(settings: Settings) -> tuple[str, ...]:
 def _told(settings: Settings, results: dict[str, Any]) -> dict[str, Any]:
     start = "random weights"
     if settings.student.init is not None:
-        start = "one that was trained with labels"
+        start = f"the weights of {settings.student.init.name}"
     elif settings.student.weights is not None:
         start = f"the weights {settings.student.weights.name}"
     private = {"out", "data_root", "data", "validation", "cache", "assistant", "student", "masks"}
@@ -91,6 +91,7 @@ def _told(settings: Settings, results: dict[str, Any]) -> dict[str, Any]:
         "commit": results["commit"],
         "config": {
             **settings.model_dump(mode="json", exclude=private),
+            "student": settings.student.model_dump(mode="json", exclude={"init", "weights"}),
             "masks": settings.masks.model_dump(mode="json", exclude={"checkpoint", "folder"}),
         },
     }

@@ -46,13 +46,17 @@ class Batch(NamedTuple):
 
 
 def window_logits(assistant: nn.Module, seen: Tensor, magnify: int) -> Tensor:
-    """What the assistant says of windows: float [b, n, 3, h, w] to logits [b, n, c, h/4, w/4]."""
+    """What the assistant says of windows: float [b, n, 3, h, w] to logits [b, n, c, h/4, w/4].
+
+    Where it says more, because it sees them enlarged or has finer logits, that is averaged.
+    """
     windows = seen.flatten(0, 1)
     if magnify > 1:
         windows = functional.interpolate(windows, scale_factor=magnify, mode="bilinear", align_corners=False)
     logits = assistant(windows).float()
-    if magnify > 1:
-        logits = functional.avg_pool2d(logits, magnify)
+    finer = logits.shape[-1] * STRIDE // seen.shape[-1]
+    if finer > 1:
+        logits = functional.avg_pool2d(logits, finer)
     return logits.unflatten(0, seen.shape[:2])
 
 
@@ -77,7 +81,7 @@ class GoodSAM(nn.Module):
         self.assistant.eval()
         if self.settings.freeze_norm:
             for module in self.student.modules():
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
                     module.eval()
         return self
 
@@ -111,8 +115,10 @@ class GoodSAM(nn.Module):
 
     def study(self, batch: Batch) -> Tensor:
         """P_S = F_S(x): float [b, c, H/4, W/4], the change of view undone."""
-        pad = self.settings.wrap
+        pad, subpixel = self.settings.wrap, self.settings.student.subpixel
         logits = self.student(wrap(normalise(batch.changed), pad)).float()
+        if subpixel > 1:  # the assistant's, which it is compared with, are not finer
+            logits = functional.avg_pool2d(logits, subpixel)
         logits = logits[..., pad // STRIDE : logits.shape[-1] - pad // STRIDE]
         upright = []
         for one, mirrored, turn in zip(logits, batch.mirrored.tolist(), batch.turns.tolist(), strict=True):

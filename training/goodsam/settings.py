@@ -70,11 +70,13 @@ class Student(Strict):
 
     Attributes:
         variant: of SegFormer.
+        subpixel: its logits are at 4 / subpixel of the panorama's size; the losses are at a quarter.
         init: folder of a supervised run, or of a bundle, to start from.
         weights: of a published encoder instead, a .safetensors file; neither is random weights.
     """
 
     variant: Variant = "b0"
+    subpixel: Literal[1, 2, 4] = 1
     drop_path: float = Field(default=0.05, ge=0, lt=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     init: Path | None = None

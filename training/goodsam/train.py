@@ -158,6 +158,7 @@ def build_student(settings: Settings, labels: LabelSet, panoramas: Sequence[Pano
         len(labels),
         drop_path=wanted.drop_path,
         dropout=wanted.dropout,
+        subpixel=wanted.subpixel,
         weights=wanted.weights,
     ).to(memory_format=torch.channels_last)
     if wanted.init is not None and not (settings.run / checkpoint.NAME).is_file():

@@ -57,7 +57,8 @@ def test_levels_change_and_keep_their_order(name: str) -> None:
 
 def test_no_strength_changes_nothing() -> None:
     none = ThermalAugmentation(**OFF)
-    assert (photometric(ramp(), none, np.random.default_rng(0)) == ramp()).all()
+    for picture in (ramp(), ramp() // 2 + 90):  # also one that holds nothing black
+        assert (photometric(picture, none, np.random.default_rng(0)) == picture).all()
     assert (misplace(ramp(), none, np.random.default_rng(0)) == ramp()).all()
 
 

@@ -14,13 +14,14 @@ from torchrun import two_processes
 
 from samseg_ros import bundle, engine
 from samseg_ros.labels import label_set
-from training import checkpoint, config
+from training import checkpoint, config, from_bundle
 from training.__main__ import main
 from training.goodsam import evaluate
-from training.goodsam.network import Batch, GoodSAM
+from training.goodsam.network import Batch, GoodSAM, window_logits
 from training.goodsam.sets import unlabelled
 from training.goodsam.settings import Settings
 from training.goodsam.train import build_student, load_assistant
+from training.networks import segformer
 
 HEIGHT, WIDTH = 32, 128
 LABELS = label_set("street11")
@@ -259,7 +260,9 @@ def test_assistant_and_student_start_from_bundles(
     model, run = tmp_path / "model", tmp_path / "run"
     assert main(["export", str(assistant), "--out", str(model)]) == 0
     words = ["goodsam", str(experiment), f"assistant={model}", f"student.init={model}"]
-    assert main([*words, f"out={run}", "schedule.steps=1"]) == 0
+    assert main([*words, f"out={run}", "schedule.steps=1", "student.subpixel=2"]) == 0
+    assert main(["export", str(run), "--out", str(tmp_path / "student")]) == 0
+    assert from_bundle.network(tmp_path / "student", LABELS).subpixel == 2
     results = json.loads((run / "results.json").read_text())
     assert [one["path"] for one in results["data"]][:2] == ["pinhole", "pinhole"]
     settings = config.read(experiment, Settings, [f"student.init={model}", f"out={tmp_path / 'none'}"])
@@ -275,6 +278,16 @@ def test_assistant_and_student_start_from_bundles(
     )
     assert main([*words, f"out={tmp_path / 'other'}"]) == 2
     assert "is for task panorama: choose a bundle of task camera" in capsys.readouterr().err
+
+
+def test_what_an_assistant_with_finer_logits_says_is_averaged(experiment: Path) -> None:
+    settings = config.read(experiment, Settings)
+    fine = segformer("b0", len(LABELS), subpixel=2).eval()
+    seen = torch.randn(1, 2, 3, 32, 64)
+    with torch.no_grad():
+        found = window_logits(fine, seen, settings.windows.magnify)
+        torch.testing.assert_close(found[0], torch.nn.functional.avg_pool2d(fine(seen[0]), 2))
+    assert found.shape == (1, 2, len(LABELS), 8, 16)
 
 
 @pytest.mark.parametrize(

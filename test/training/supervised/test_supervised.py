@@ -198,6 +198,14 @@ def test_windows_follow_progress() -> None:
     assert [settings.window(done) for done in (0.0, 0.49, 0.5, 1.0)] == [(32, 32)] * 2 + [(64, 96)] * 2
 
 
+def test_a_bundle_for_thermal_too_starts_no_rgb_network(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init = ROOM.parents[1] / "models" / "street_b0_rgbt"
+    assert main(words(data, tmp_path / "run", f"init={init}")) == 2
+    assert "is for RGB and thermal: choose a bundle for RGB alone" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
