@@ -41,7 +41,7 @@ class DemoOptions:
 
     out: Path
     bundles: tuple[str, ...] = ()
-    frames: int = 80
+    frames: int = 60
     bag: Path | None = None
     topic: str | None = None
     rgb_topic: str | None = None
