@@ -108,8 +108,8 @@ def _plain_ids(path: Path) -> np.ndarray:
             return indices(path)
         except ValueError as error:
             raise ValueError(
-                f"Cannot decode the label picture {path} ({error.__cause__}): replace it, or remove it and its "
-                "picture."
+                f"Cannot decode the label picture {path} ({error.__cause__}): replace it, or remove "
+                "it and its picture."
             ) from error
     raw = _label_picture(path)
     if raw.ndim != 2 or raw.dtype != np.uint8:
