@@ -261,7 +261,8 @@ def test_assistant_and_student_start_from_bundles(
     assert main(["export", str(assistant), "--out", str(model)]) == 0
     words = ["goodsam", str(experiment), f"assistant={model}", f"student.init={model}"]
     assert main([*words, f"out={run}", "schedule.steps=1", "student.subpixel=2"]) == 0
-    assert main(["export", str(run), "--out", str(tmp_path / "student")]) == 0
+    # Hardly trained, it has too many ties for weights in half precision.
+    assert main(["export", str(run), "--out", str(tmp_path / "student"), "--full-precision"]) == 0
     assert from_bundle.network(tmp_path / "student", LABELS).subpixel == 2
     results = json.loads((run / "results.json").read_text())
     assert [one["path"] for one in results["data"]][:2] == ["pinhole", "pinhole"]
