@@ -50,7 +50,8 @@ def network(folder: Path, labels: LabelSet, pictures: Callable[[], Tensor] | Non
             variance 1, which is the same function in evaluation mode alone.
 
     Raises:
-        ValueError: a damaged bundle, one of another label set, or one that holds no SegFormer.
+        ValueError: a damaged bundle, one of another label set, one that takes more than the pictures show, or
+            one that holds no SegFormer.
     """
     start = bundle.load(folder)
     if start.labels.name != labels.name:
@@ -59,11 +60,14 @@ def network(folder: Path, labels: LabelSet, pictures: Callable[[], Tensor] | Non
             "set."
         )
     made = _untrained(start)
+    channels = made.model.config.num_channels
+    seen = None if pictures is None else pictures()
+    if seen is not None and seen.shape[1] < channels:
+        raise ValueError(f"init {folder} is for RGB and thermal: choose a bundle for RGB alone.")
     template = DeployedSegformer(made)
     for parameter in template.parameters():
         # No two alike: each is found again in the template's own graph, and so its place in the bundle's.
         parameter.uniform_(0.1, 1.0)
-    channels = made.model.config.num_channels
     graph = to_onnx(Deployed(template, 0), start.size, half_weights=False, channels=channels)
     drawn = _constants(onnx.load_from_string(graph))
     wanted = _constants(onnx.load(start.graph))
@@ -71,7 +75,7 @@ def network(folder: Path, labels: LabelSet, pictures: Callable[[], Tensor] | Non
         raise _no_segformer(start)
     template.load_state_dict(_state(template, drawn, wanted))
     made.model.segformer.stages.load_state_dict(template.stages.state_dict())
-    _unfold_head(made, template, None if pictures is None else pictures()[:, :channels])
+    _unfold_head(made, template, None if seen is None else seen[:, :channels])
     return made
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+# Where a PNG file tells how its pixels are coded, and that they are indices of a palette.
 PNG, COLOUR_TYPE, PALETTE = b"\x89PNG\r\n\x1a\n", 25, 3
 
 

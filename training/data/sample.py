@@ -19,7 +19,6 @@ ThermalCoding = Literal["plain", "alpha", "holes"]
 
 # In label pictures that code ids in colour, pixels without data: #0D0D0D, as in Stanford 2D-3D-S.
 MISSING = 0x0D0D0D
-# Where a PNG file tells how its pixels are coded, and that they are indices of a palette.
 
 
 @dataclass(frozen=True)

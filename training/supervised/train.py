@@ -13,7 +13,6 @@ import lightning_fabric
 import torch
 from torch import Tensor, nn
 
-from samseg_ros import bundle
 from samseg_ros.labels import LabelSet, label_set
 from training import checkpoint, config, from_bundle, provenance, run_folder
 from training.class_weights import class_weights
@@ -138,8 +137,6 @@ def start_from(
         ValueError: a run of another kind, or one or a bundle of another label set or network.
     """
     if from_bundle.is_bundle(init):
-        if channels == 3 and bundle.load(init).task == "rgbt":
-            raise ValueError(f"init {init} is for RGB and thermal: choose a bundle for RGB alone.")
         weights = from_bundle.network(init, labels, pictures).state_dict()
     else:
         if (init / run_folder.CONFIG).is_file():
