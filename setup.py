@@ -46,7 +46,7 @@ setup(
         "numpy>=1.21",
         "opencv-python-headless>=4.5",
         "PyYAML",
-        "rosbags>=0.10",
+        "rosbags>=0.11",
         "tqdm",
     ],
     extras_require={
@@ -75,6 +75,7 @@ setup(
         "test": [
             "pytest<9",
             "hypothesis",
+            "mcap",
             "ruff",
             "mypy",
             "types-PyYAML",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 # The messages used here have had one layout since the first ROS 2 release.
 TYPES = get_typestore(Stores.ROS2_JAZZY)
 _IDL_HEADER = "=" * 80 + "\nIDL: "
+# What else MCAP files hold, by the names of their schema encodings.
+_FOREIGN = ("flatbuffer", "jsonschema", "protobuf", "ros1msg")
 
 
 @dataclass(frozen=True)
@@ -128,24 +131,27 @@ class Bag:
 
     def messages(self, topics: set[str] | None = None) -> Iterator[Message]:
         """The messages on these topics, or on all, in the order of their log times."""
-        for reader in self._readers:
-            wanted = [c for c in reader.connections if topics is None or c.topic in topics]
-            if not wanted:
-                continue
-            stream = reader.messages(wanted)
-            missing = sum(connection.msgcount for connection in wanted)
-            while True:
-                try:
-                    connection, time, data = next(stream)
-                except StopIteration:
-                    break
-                except Exception as error:  # as at opening
-                    raise self._damaged(error) from error
-                missing -= 1
-                yield Message(self._channels[id(connection)], time, bytes(data))
-            # Damage inside a chunk without a checksum can pass for the end of it.
-            if missing > 0:
-                raise self._damaged(ValueError(f"{missing} of its messages are missing"))
+        parts = (self._messages(reader, topics) for reader in self._readers)
+        return heapq.merge(*parts, key=lambda message: message.time)
+
+    def _messages(self, reader: Reader, topics: set[str] | None) -> Iterator[Message]:
+        wanted = [c for c in reader.connections if topics is None or c.topic in topics]
+        if not wanted:
+            return
+        stream = reader.messages(wanted)
+        missing = sum(connection.msgcount for connection in wanted)
+        while True:
+            try:
+                connection, time, data = next(stream)
+            except StopIteration:
+                break
+            except Exception as error:  # as at opening
+                raise self._damaged(error) from error
+            missing -= 1
+            yield Message(self._channels[id(connection)], time, bytes(data))
+        # Damage inside a chunk without a checksum can pass for the end of it.
+        if missing > 0:
+            raise self._damaged(ValueError(f"{missing} of its messages are missing"))
 
     def _parts(self) -> list[Path]:
         """What rosbags can open: the bag, or the storage files of one whose metadata.yaml is missing."""
@@ -155,9 +161,17 @@ class Bag:
 
     def _damaged(self, error: Exception) -> UserError:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        # Sound files that rosbags does not read all the same.
+        if "not in timestamp order" in reason:
+            return UserError(f"{self.path} has its messages in no order of time; sort it with `mcap sort`.")
+        if isinstance(error, KeyError) and error.args[0] in _FOREIGN:
+            return UserError(
+                f"{self.path} holds more than ROS 2 messages ({error.args[0]}); keep only these with "
+                "`mcap filter`, then try again."
+            )
         return UserError(
-            f"{self.path} is damaged or was never closed ({reason}); recover it with `mcap recover` "
-            "or `ros2 bag reindex`, then try again."
+            f"{self.path} is damaged, was never closed, or its metadata.yaml does not fit it ({reason}); "
+            "recover it with `mcap recover` or `ros2 bag reindex`, then try again."
         )
 
 

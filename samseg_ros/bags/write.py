@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rosbags.interfaces import (
@@ -89,7 +89,21 @@ def new_bag(
         # rosbags names the file inside a bag after its folder.
         folder = path.parent / "bag" if alone else path
         # Version 8 is what Humble and everything since can read.
-        with Writer(folder, version=8, storage_plugin=STORAGES.get(out.suffix, storage)) as writer:
+        writer = Writer(folder, version=8, storage_plugin=STORAGES.get(out.suffix, storage))
+        with _closed_in_any_case(writer) if salvage else writer:
             yield BagWriter(writer)
         if alone:
             (folder / f"bag{out.suffix}").rename(path)
+
+
+@contextmanager
+def _closed_in_any_case(writer: Writer) -> Iterator[None]:
+    """Opens the writer; closes it after an error too, where its own block takes back what was written."""
+    writer.open()
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):  # a full disk is full for this too, and the first error tells more
+            writer.close()
+        raise
+    writer.close()

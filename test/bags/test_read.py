@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from mcap.writer import Writer
 from recordings import STRING, messages, write_recording
 from rosbags.rosbag2 import StoragePlugin
 
@@ -80,7 +81,7 @@ def test_a_truncated_bag_says_so_in_one_sentence(tmp_path, suffix, keep):
     path.write_bytes(data[: int(len(data) * keep) if isinstance(keep, float) else keep])
     if suffix == ".db3" and keep == -1:
         pytest.skip("SQLite reads all pages but the last one's end, which holds nothing")
-    with pytest.raises(UserError, match=r"damaged or was never closed \(.+\); recover it"):
+    with pytest.raises(UserError, match=r"is damaged, was never closed, .* \(.+\); recover it"):
         messages(path)
 
 
@@ -92,6 +93,41 @@ def test_messages_that_damage_has_swallowed_are_missed(tmp_path):
     path.write_bytes(data)
     with pytest.raises(UserError, match="damaged"):
         messages(path)
+
+
+def test_files_without_metadata_are_read_in_the_order_of_time(tmp_path):
+    folder = tmp_path / "split"
+    folder.mkdir()
+    for part in range(11):  # run_10 sorts before run_2
+        with new_bag(folder / f"run_{part}.mcap") as bag:
+            bag.write(channel("/front", IMAGE), 10 * part, b"\0\1\0\0")
+    with new_bag(folder / "other.mcap") as bag:
+        for part in range(11):
+            bag.write(channel("/rear", IMAGE), 10 * part + 5, b"\0\1\0\0")
+    assert [message.time for message in messages(folder)] == list(range(0, 110, 5))
+
+
+def written_elsewhere(path: Path, times: list[int], encoding: str = "ros2msg") -> Path:
+    """An MCAP file without chunks, with another channel whose schema has this encoding."""
+    with path.open("wb") as file:
+        writer = Writer(file, use_chunking=False)
+        writer.start(profile="ros2", library="another")
+        ours = writer.register_schema(IMAGE, "ros2msg", channel("/front", IMAGE).definition.encode())
+        theirs = writer.register_schema("another/msg/Type", encoding, b"bool there")
+        front = writer.register_channel("/front", "cdr", ours)
+        writer.register_channel("/another", "cdr", theirs)
+        for time in times:
+            writer.add_message(front, time, b"\0\1\0\0", time)
+        writer.finish()
+    return path
+
+
+def test_sound_files_that_cannot_be_read_are_not_called_damaged(tmp_path):
+    assert [m.time for m in messages(written_elsewhere(tmp_path / "sound.mcap", [1, 2, 3]))] == [1, 2, 3]
+    with pytest.raises(UserError, match="in no order of time; sort it with `mcap sort`"):
+        messages(written_elsewhere(tmp_path / "mixed.mcap", [1, 3, 2]))
+    with pytest.raises(UserError, match=r"more than ROS 2 messages \(jsonschema\); keep only these"):
+        messages(written_elsewhere(tmp_path / "json.mcap", [1, 2], "jsonschema"))
 
 
 def test_what_is_no_bag_is_refused_in_one_sentence(tmp_path):
