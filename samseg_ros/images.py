@@ -119,12 +119,14 @@ def decode_thermal(
     buffer = np.frombuffer(data, np.uint8)
     check_thermal(encoding, height, width, step, buffer.size)
     native = np.dtype(_THERMAL[encoding])
-    rows = np.lib.stride_tricks.as_strided(
-        buffer, (height, width * native.itemsize), (step, 1), writeable=False
-    )
-    if step % native.itemsize:
-        rows = np.ascontiguousarray(rows)  # OpenCV takes whole pixels from row to row only
-    return rows.view(native.newbyteorder(">" if is_bigendian else "<")).astype(native, copy=False)
+    stored = native.newbyteorder(">" if is_bigendian else "<")
+    if step % native.itemsize:  # OpenCV takes whole pixels from row to row only
+        rows = np.lib.stride_tricks.as_strided(buffer, (height, width * native.itemsize), (step, 1))
+        values = np.ascontiguousarray(rows).view(stored)
+    else:
+        values = np.ndarray((height, width), stored, buffer, strides=(step, native.itemsize))
+        values.flags.writeable = False
+    return values.astype(native, copy=False)
 
 
 # How the formats begin that cameras and image_transport send.
@@ -149,12 +151,31 @@ def check_compressed(data: Buffer) -> None:
         raise ImageError(f"{what}: it is a JPEG that was cut off; send it whole.")
 
 
-def decode_compressed(data: Buffer) -> np.ndarray:
+def decode_compressed(data: Buffer, stored_as: str = "") -> np.ndarray:
     """uint8 [h, w, 3] BGR of a ``sensor_msgs/CompressedImage``'s data (JPEG, PNG, WebP).
 
-    Raises ImageError where it is none of these, is cut off, or OpenCV cannot read it.
+    `stored_as` is its ``format``: image_transport compresses the mosaic of a Bayer camera as it is. Raises
+    ImageError where it is none of these, is cut off, or OpenCV cannot read it.
     """
-    return _decoded(data, cv2.IMREAD_COLOR)
+    pattern = compressed_mosaic(stored_as)
+    if pattern is None:
+        return _decoded(data, cv2.IMREAD_COLOR)
+    mosaic = _decoded(data, cv2.IMREAD_UNCHANGED)
+    if mosaic.ndim == 3 or min(mosaic.shape) < 2:  # no mosaic after all
+        return _decoded(data, cv2.IMREAD_COLOR)
+    _, conversion = _TO_BGR[pattern]
+    assert conversion is not None
+    return cv2.cvtColor(mosaic, conversion)
+
+
+def compressed_mosaic(stored_as: str) -> str | None:
+    """The Bayer encoding of the mosaic that was compressed, of a CompressedImage's ``format`` such as
+    ``bayer_rggb8; png compressed ``; None where it was something else, or was made into something else first.
+    """
+    encoding, _, how = stored_as.partition(";")
+    encoding, target = encoding.strip(), how.partition("compressed")[2].strip()
+    is_mosaic = encoding.startswith("bayer") and encoding in _TO_BGR and target in ("", encoding)
+    return encoding if is_mosaic else None
 
 
 def decode_compressed_thermal(data: Buffer) -> np.ndarray:

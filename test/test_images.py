@@ -97,6 +97,24 @@ def test_compressed_pictures_are_decoded() -> None:
     np.testing.assert_array_equal(images.decode_compressed(encoded), BGR)
 
 
+def test_a_compressed_mosaic_gets_its_colours() -> None:
+    mosaic = np.random.default_rng(3).integers(0, 256, (6, 8), np.uint8)
+    png = cv2.imencode(".png", mosaic)[1].tobytes()
+    colours = images.decode("bayer_grbg8", 6, 8, 8, mosaic.tobytes())
+    grey = np.dstack([mosaic] * 3)
+    for stored_as, expected in (
+        ("bayer_grbg8; png compressed ", colours),
+        ("bayer_grbg8; png compressed bayer_grbg8", colours),
+        ("bayer_grbg8; jpeg compressed mono8", grey),
+        ("bayer_grbg16; png compressed ", grey),
+        ("mono8; png compressed ", grey),
+        ("png", grey),
+    ):
+        np.testing.assert_array_equal(images.decode_compressed(png, stored_as), expected)
+    already = cv2.imencode(".png", BGR)[1].tobytes()
+    np.testing.assert_array_equal(images.decode_compressed(already, "bayer_grbg8; png compressed "), BGR)
+
+
 @pytest.mark.parametrize("data", [b"", b"no picture", cv2.imencode(".jpg", BGR)[1].tobytes()[:40]])
 def test_broken_compressed_pictures_are_named(data: bytes) -> None:
     with pytest.raises(images.ImageError, match=f"{len(data)} bytes\\) cannot be decoded"):

@@ -18,7 +18,7 @@ def read_image(message: Message) -> tuple[Any, np.ndarray]:
     """
     content = deserialize(message)
     if message.channel.msgtype == COMPRESSED_IMAGE:
-        return content.header, images.decode_compressed(content.data)
+        return content.header, images.decode_compressed(content.data, content.format)
     return content.header, images.decode(
         content.encoding, content.height, content.width, content.step, content.data
     )

@@ -113,4 +113,4 @@ def _content(message: Message) -> str:
     pixels = cv2.imdecode(np.asarray(content.data, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise images.ImageError("it cannot be decoded.")
-    return "thermal" if pixels.ndim == 2 else "rgb"
+    return "thermal" if pixels.ndim == 2 and images.compressed_mosaic(content.format) is None else "rgb"

@@ -47,7 +47,7 @@ def _check_color(message: AnyImage) -> None:
 
 def _color(message: AnyImage) -> np.ndarray:
     if isinstance(message, CompressedImage):
-        return images.decode_compressed(message.data)
+        return images.decode_compressed(message.data, message.format)
     return images.decode(message.encoding, message.height, message.width, message.step, message.data)
 
 
@@ -101,13 +101,15 @@ def _bytes(values: np.ndarray) -> array.array:
 def camera_info(header: Header, info: CameraInfo, width: int, height: int) -> CameraInfo:
     """`info` for pictures of another size under another header; distortion has no unit and stays.
 
-    Of a region of interest, which is all that its pictures show, the result is the whole.
+    Pixel centres are whole numbers, and the edges of both pictures coincide, as of cv2.resize. Of a region of
+    interest, which is all that its pictures show, the result is the whole.
     """
     roi = info.roi
     shown = (roi.width, roi.height) if roi.width and roi.height else (info.width, info.height)
     left, top = (roi.x_offset, roi.y_offset) if roi.width and roi.height else (0, 0)
     across, down = width / max(shown[0], 1), height / max(shown[1], 1)
-    change = np.array([[across, 0.0, -left * across], [0.0, down, -top * down], [0.0, 0.0, 1.0]])
+    right, lower = (across - 1.0) / 2.0 - left * across, (down - 1.0) / 2.0 - top * down
+    change = np.array([[across, 0.0, right], [0.0, down, lower], [0.0, 0.0, 1.0]])
     scaled = CameraInfo(header=header, width=width, height=height, distortion_model=info.distortion_model)
     scaled.d, scaled.r = info.d, info.r
     scaled.k = (change @ info.k.reshape(3, 3)).ravel()
