@@ -94,14 +94,14 @@ class Pinhole:
 
     def __init__(self, view: View, vertical_fov: float | None = None) -> None:
         self.view = view
-        self._vertical_fov = vertical_fov
+        self.vertical_fov = vertical_fov
         self._smooth: _Table | None = None
         self._nearest: _Table | None = None
 
     def image(self, image: np.ndarray) -> np.ndarray:
         """uint8 [H, W, 3] → uint8 [height, width, 3], interpolated; black where the strip does not reach."""
         if self._smooth is None or self._smooth.size != image.shape[:2]:
-            self._smooth = _table(self.view, image.shape[:2], self._vertical_fov, nearest=False)
+            self._smooth = _table(self.view, image.shape[:2], self.vertical_fov, nearest=False)
         table = self._smooth
         # Wrapping takes the missing neighbour at the seam from the other edge.
         seen = cv2.remap(image, table.places, table.fractions, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
@@ -112,7 +112,7 @@ class Pinhole:
     def mask(self, mask: np.ndarray) -> np.ndarray:
         """Ids uint8 [H, W] → uint8 [height, width], of the nearest pixel; 255 where no strip reaches."""
         if self._nearest is None or self._nearest.size != mask.shape:
-            self._nearest = _table(self.view, mask.shape, self._vertical_fov, nearest=True)
+            self._nearest = _table(self.view, mask.shape, self.vertical_fov, nearest=True)
         table = self._nearest
         seen = cv2.remap(mask, table.places, table.fractions, cv2.INTER_NEAREST, borderMode=cv2.BORDER_WRAP)
         if table.beyond is not None:

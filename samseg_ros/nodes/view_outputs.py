@@ -12,6 +12,7 @@ from std_msgs.msg import Header
 from samseg_ros.nodes import messages
 from samseg_ros.nodes.parameters import Parameter, Settings, under
 from samseg_ros.nodes.publishers import Publishers
+from samseg_ros.panorama import guess_vertical_fov
 from samseg_ros.views import Pinhole, View
 
 LARGEST = 8192  # pixels along a side; more is a typing error, not a view
@@ -36,7 +37,7 @@ class ViewOutputs:
     def __init__(self, publishers: Publishers, settings: Settings) -> None:
         self._publishers = publishers
         self._settings = settings
-        self._pinholes = {name: self._pinhole(view) for name, view in views(settings).items()}
+        self._pinholes = {name: Pinhole(view) for name, view in views(settings).items()}
         self._placed: dict[str, tuple[str, View]] = {}  # frame of a view: its parent, and what it shows
         self._tf_message = messages.tf_message_type()
         for name in self._pinholes:
@@ -61,13 +62,15 @@ class ViewOutputs:
 
         `image` uint8 [H, W, 3] BGR and `mask` uint8 [h, w] are the panorama's, under its `header`.
         """
+        # The mask's too: of the network's size, its shape need not be the panorama's.
+        fov = self._settings["vertical_fov"] or guess_vertical_fov(*image.shape[:2])
         for name, view in views(self._settings).items():
             topics = {what: f"views/{name}/{what}" for what in ("mask", "image", "camera_info")}
             if wanted.isdisjoint(topics.values()):
                 continue
             pinhole = self._pinholes[name]
-            if pinhole.view != view:
-                pinhole = self._pinholes[name] = self._pinhole(view)
+            if (pinhole.view, pinhole.vertical_fov) != (view, fov):
+                pinhole = self._pinholes[name] = Pinhole(view, fov)
             frame = Header(stamp=header.stamp, frame_id=f"{header.frame_id}/{name}_optical".lstrip("/"))
             self._place(header, frame.frame_id, view)
             if topics["mask"] in wanted:
@@ -78,9 +81,6 @@ class ViewOutputs:
                 self._publishers.publish(topics["image"], seen)
             if topics["camera_info"] in wanted:
                 self._publishers.publish(topics["camera_info"], camera_info(frame, view))
-
-    def _pinhole(self, view: View) -> Pinhole:
-        return Pinhole(view, self._settings["vertical_fov"] or None)
 
     def _place(self, parent: Header, child: str, view: View) -> None:
         """Say on /tf_static where the view looks, unless that was said already."""

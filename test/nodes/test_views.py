@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ pytest.importorskip("rclpy", reason="rclpy is not installed; pip install 'samseg
 
 from nodes.peer import LATCHED, array_of, ids, stamp
 from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
 
 from samseg_ros.nodes.messages import to_image
+from samseg_ros.nodes.view_outputs import ViewOutputs
 from samseg_ros.views import Pinhole, View
 
 FRONT = {"views.front.size": [40, 30]}
@@ -111,6 +114,23 @@ def test_views_have_their_places_on_tf_static(start, peer, bundle_directory, pic
     now = View(yaw=170, pitch=-20)
     assert (turned.x, turned.y, turned.z, turned.w) == pytest.approx(now.quaternion())
     peer.diagnosis(lambda d: d.values["frames of views"] == "roof/front_optical, roof/rear_optical", "frames")
+
+
+def test_masks_of_another_shape_than_the_panorama_lie_on_its_pictures():
+    picture = np.zeros((100, 512, 3), np.uint8)  # of a strip of 70 degrees
+    picture[:40] = 255
+    mask = np.zeros((410, 512), np.uint8)  # of a network with more rows
+    mask[:164] = 1
+    settings = {"vertical_fov": 0.0, **{f"views.front.{name}": 0.0 for name in ("yaw", "pitch", "roll")}}
+    settings |= {"views.front.hfov": 60.0, "views.front.size": (64, 64)}
+    publishers = Mock()
+    views = ViewOutputs(publishers, settings)
+    wanted = frozenset({"views/front/image", "views/front/mask"})
+    views.publish(Header(frame_id="roof"), picture, mask, wanted)
+    sent = {call.args[0]: array_of(call.args[1]) for call in publishers.publish.mock_calls}
+    above = sent["views/front/image"][:, 32, 0] > 127
+    assert 10 < above.sum() < 32
+    assert abs(int(above.sum()) - int((sent["views/front/mask"][:, 32] == 1).sum())) <= 1
 
 
 @pytest.mark.skipif(bool(find_spec("tf2_msgs")), reason="tf2_msgs is installed")
