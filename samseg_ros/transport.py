@@ -52,8 +52,9 @@ def environment(current: Mapping[str, str]) -> dict[str, str]:
 
 def profile_applies(current: Mapping[str, str]) -> bool:
     """Whether our Fast DDS profile is wanted: Fast DDS is in use, and the user chose no other profile."""
-    is_fastdds = "fastrtps" in current.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp")
-    return is_fastdds and not any(name in current for name in USER_CHOICES)
+    # A variable that is empty is one that is not set, for ROS too.
+    is_fastdds = "fastrtps" in (current.get("RMW_IMPLEMENTATION") or "rmw_fastrtps_cpp")
+    return is_fastdds and not any(current.get(name) for name in USER_CHOICES)
 
 
 def apply() -> None:

@@ -23,6 +23,11 @@ def test_the_profile_is_there_and_names_what_it_defines() -> None:
     assert sorted(names) == ["shared_memory", "shared_memory", "udp", "udp"]
 
 
+def test_a_variable_that_is_empty_is_no_choice() -> None:
+    for name in (*transport.USER_CHOICES, "RMW_IMPLEMENTATION"):
+        assert set(transport.PROFILE_VARIABLES) <= set(transport.environment({name: ""}))
+
+
 @pytest.mark.parametrize(
     "chosen",
     [

@@ -109,7 +109,8 @@ def _best(device: str) -> str:
     if device.startswith(("CPU", "NPU")):
         usable = [name for name in usable if not RUNTIMES[name].gpu] or usable
     # A GPU beats the fastest runtime of a CPU.
-    if not RUNTIMES[usable[0]].gpu and device == "AUTO" and "onnxruntime" in usable and _onnxruntime_on_gpu():
+    may_be_gpu = device == "AUTO" or device.startswith(("GPU", "TENSORRT"))
+    if not RUNTIMES[usable[0]].gpu and may_be_gpu and "onnxruntime" in usable and _onnxruntime_on_gpu():
         return "onnxruntime"
     return usable[0]
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from samseg_ros.engine import EngineError
+from samseg_ros.engine import EngineError, runtimes
 from samseg_ros.engine.loading import load_while_reporting
 
 
@@ -44,3 +44,12 @@ def test_who_cannot_be_reported_to_need_not_wait() -> None:
     with pytest.raises(RuntimeError, match="ending"):
         load_while_reporting(lambda tell: ended.wait(60), report, 0.01, print)
     ended.set()
+
+
+@pytest.mark.parametrize("device", ["AUTO", "GPU", "GPU:1", "TENSORRT"])
+def test_a_gpu_that_only_onnx_runtime_knows_is_taken(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    monkeypatch.setattr(runtimes, "available", lambda: ["openvino", "onnxruntime"])
+    for there, expected in ((True, "onnxruntime"), (False, "openvino")):
+        monkeypatch.setattr(runtimes, "_onnxruntime_on_gpu", lambda there=there: there)
+        assert runtimes._best(device) == expected
+        assert runtimes._best("CPU") == "openvino"
