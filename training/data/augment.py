@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from samseg_ros.labels import UNLABELED
 from training.config import Strict
@@ -17,7 +17,7 @@ TRIES, LABELLED = 5, 0.6
 
 
 class Augmentation(Strict):
-    """Strength of the random changes; zero switches one off.
+    """Strength of the random changes; zero switches one off, and [1, 1] `scale`.
 
     `balance` is how often a window is placed on a pixel of a class drawn from those in the picture, so that
     rare classes are met as often as common ones.
@@ -37,12 +37,19 @@ class Augmentation(Strict):
     dark: float = Field(default=0.0, ge=0, le=1)
     balance: float = Field(default=0.0, ge=0, le=1)
 
+    @field_validator("scale")
+    @classmethod
+    def _is_a_range(cls, scale: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < scale[0] <= scale[1]:
+            raise ValueError("must be two numbers above 0, the smaller first")
+        return scale
+
 
 def resize(image: Picture, label: Picture, size: tuple[int, int]) -> tuple[Picture, Picture]:
     """Bring a picture and its label to `size` (height, width)."""
     if label.shape == size:
         return image, label
-    return resize_image(image, size), cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST)
+    return resize_image(image, size), cv2.resize(label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def resize_image(image: Picture, size: tuple[int, int]) -> Picture:
@@ -90,7 +97,7 @@ def crop(
     image = cv2.resize(
         image, inner[::-1], interpolation=cv2.INTER_AREA if max(scale) < 1 else cv2.INTER_LINEAR
     )
-    label = cv2.resize(label, inner[::-1], interpolation=cv2.INTER_NEAREST)
+    label = cv2.resize(label, inner[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     if inner == size:
         return image, label
     channels = image.shape[2]

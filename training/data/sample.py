@@ -66,7 +66,7 @@ def read(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     image = read_image(sample.image)
     label = _coloured_label(sample, image) if sample.coding == "colour" else _numbered_label(sample)
     if sample.stretched and label.shape != image.shape[:2]:
-        label = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_NEAREST).astype(np.uint8)
+        label = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8)
     _check_size(sample, image, label)
     return image, label
 

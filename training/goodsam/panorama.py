@@ -79,7 +79,7 @@ def _truth(
             f"{path} is {truth.shape[1]}x{truth.shape[0]} but its panorama is "
             f"{image.shape[1]}x{image.shape[0]}: they must be the same size."
         )
-    return cv2.resize(_strip(truth, vertical_fov), size[::-1], interpolation=cv2.INTER_NEAREST)
+    return cv2.resize(_strip(truth, vertical_fov), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def _strip(picture: np.ndarray, vertical_fov: float | None) -> np.ndarray:

@@ -91,7 +91,7 @@ class Settings(Strict):
         class_weights: "enet" weighs rare classes up, by their frequency in the training sets; "sqrt_enet" by
             the root of that, for runs long enough to find them: full weights see them where they are not.
         jaccard: weight of the loss of overlap, `training.loss.jaccard`, beside the cross-entropy.
-        tallest: decoded pictures are kept no higher than this many pixels; None keeps them whole.
+        tallest: decoded pictures are kept and scored at no more rows than this; None keeps all.
         memory_gb: decoded pictures are kept in memory up to this much.
         workers: threads that make batches ahead of time.
     """

@@ -71,6 +71,7 @@ def train(settings: Settings) -> dict[str, Any]:
         channels = 3 if settings.presence else settings.channels
         start_from(network, settings.init, labels, partial(first_pictures, settings, composer), channels)
     weights = class_weights(settings.class_weights, mixture, memory, len(labels))
+    learned = learned_from(settings, sets)
     report = fit(
         fabric,
         network,
@@ -84,7 +85,7 @@ def train(settings: Settings) -> dict[str, Any]:
         seed=settings.seed,
         images_per_step=settings.batch * fabric.world_size,
     )
-    results = {**report, "label_set": labels.name, "data": learned_from(settings, sets), **provenance.state()}
+    results = {**report, "label_set": labels.name, "data": learned, **provenance.state()}
     if fabric.is_global_zero:
         seen = predictor(settings, network.eval())
         for name, part in held_out.items():
@@ -205,7 +206,9 @@ def segmentation_loss(
     picture = normalise(images, present)
     logits = network(picture, present) if settings.presence else network(picture)
     stride = settings.loss_stride
-    targets = targets[:, stride // 2 :: stride, stride // 2 :: stride].long()
+    # A logit lies between pixels: one of the two beside its middle stands for it, in turn by chance.
+    row, column = ((stride - 1) // 2 + torch.randint(2 if stride > 1 else 1, (2,))).tolist()
+    targets = targets[:, row::stride, column::stride].long()
     logits = logits.float()
     total, count = cross_entropy(logits, targets, None if weights is None else weights.to(fabric.device))
     mean_count = fabric.all_reduce(count, reduce_op="mean") if fabric.world_size > 1 else count

@@ -23,6 +23,25 @@ def test_image_and_label_are_cut_at_the_same_place(seed: int) -> None:
     assert (np.diff(label[0].astype(int)) == 1).all()
 
 
+def test_labels_lie_on_their_pictures_at_any_scale() -> None:
+    rows, columns = np.mgrid[:80, :80]
+    disc = (np.hypot(rows - 41.3, columns - 37.8) < 18).astype(np.uint8)
+    apart = []
+    for scale in np.linspace(0.6, 1.9, 27):
+        size = (round(80 * scale),) * 2
+        image, label = augment.resize(np.repeat(disc[..., None] * 255, 3, axis=2), disc, size)
+        for light in (image[..., 0] / 255.0, label.astype(float)):
+            apart.append([np.average(axis, weights=light) for axis in np.mgrid[: size[0], : size[1]]])
+    of_pictures, of_labels = np.array(apart)[::2], np.array(apart)[1::2]
+    assert np.abs((of_labels - of_pictures).mean(axis=0)).max() < 0.1
+
+
+def test_a_scale_that_is_no_range_is_refused() -> None:
+    for scale in ((0.0, 0.0), (2.0, 0.5), (-1.0, 1.0)):
+        with pytest.raises(ValueError, match="two numbers above 0, the smaller first"):
+            Augmentation(scale=scale)
+
+
 def test_a_window_on_a_panorama_crosses_the_seam() -> None:
     crossed = 0
     for seed in range(20):

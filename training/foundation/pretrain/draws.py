@@ -44,7 +44,7 @@ def draw(
     if random.random() < settings.augmentation.flip:
         image, masks = augment.flip(image, masks)
     image = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR)
-    coarse = cv2.resize(masks, (side // COARSE, side // COARSE), interpolation=cv2.INTER_NEAREST)
+    coarse = cv2.resize(masks, (side // COARSE, side // COARSE), interpolation=cv2.INTER_NEAREST_EXACT)
     point, mask = prompts(coarse, settings.prompts, settings.min_area, random)
     middle = PATCH // COARSE // 2
     cell = coarse[middle :: PATCH // COARSE, middle :: PATCH // COARSE].astype(np.int64)

@@ -70,7 +70,7 @@ def square(image: np.ndarray, masks: np.ndarray, side: int) -> tuple[np.ndarray,
     """A whole picture and its masks, squashed to `side`."""
     return (
         cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR),
-        cv2.resize(masks, (side, side), interpolation=cv2.INTER_NEAREST),
+        cv2.resize(masks, (side, side), interpolation=cv2.INTER_NEAREST_EXACT),
     )
 
 
