@@ -29,8 +29,9 @@ LICENCES: dict[str, tuple[str, bool]] = {
     "pictures": ("several owners, whose licences are theirs", False),
 }
 
-# Sets with thermal of a real camera, and those with streets by night.
+# Sets with thermal of a real camera, with real streets by day, and with those by night.
 REAL_THERMAL = {"mfnet", "msrs", "pst900", "fmb"}
+REAL_DAY = {"camvid", "cityscapes", "kitti", "densepass", "wildpass"}
 REAL_NIGHT = {"acdc", "mfnet", "msrs", "fmb"}
 
 WIDTH = 105  # characters of a line
@@ -38,6 +39,8 @@ WIDTH = 105  # characters of a line
 DAYLIGHT = (
     "- Its real pictures are daylight streets of the few places above; it has seen no rain and no snow."
 )
+
+THIN = "- Thin and rare things (poles, signs, fences, bicycles) are where it errs most; see the table."
 
 WEAK = "; labelled by boxes around people, bicycles and cars, and by other models"
 
@@ -62,11 +65,12 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
     kinds = {one["kind"] for one in training["data"]}
     drawn = task == "rgbt" and not kinds & REAL_THERMAL
     drawn_night = "world" in kinds and not kinds & REAL_NIGHT
-    underground = kinds == {"pst900"}
-    scenes = "scenes underground" if underground else "street scenes"
+    elsewhere = {"pst900": "scenes underground", "stanford2d3d": "scenes indoors"}
+    scenes = elsewhere.get(next(iter(kinds)), "street scenes") if len(kinds) == 1 else "street scenes"
+    streets = scenes == "street scenes"
     free = all(LICENCES[kind][1] for kind in kinds)
     use = (
-        "Apache-2.0."
+        f"Apache-2.0{_beside(training['start'])}."
         if free
         else "**Non-commercial use only**: the weights come from data whose licences demand it."
     )
@@ -103,9 +107,9 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
         "",
         "- A demonstration and a starting point, not a safety function.",
         *(["- All its thermal pictures are drawn; real thermal cameras differ."] if drawn else []),
-        *([] if underground or kinds & REAL_NIGHT else [DAYLIGHT]),
+        *([DAYLIGHT] if kinds & REAL_DAY and not kinds & REAL_NIGHT else []),
         *(["- Dusk, night and fog it knows from the procedural street alone."] if drawn_night else []),
-        "- Thin and rare things (poles, signs, fences, bicycles) are where it errs most; see the table.",
+        *([THIN] if streets and trained.scores else []),
         "- The confidence is the network's own probability and is not calibrated.",
         f"- The graph agrees with the trained network on {agreement:.3%} of the pixels.",
         "",
@@ -113,7 +117,15 @@ def write(*, name: str, trained: Trained, size: tuple[int, int], agreement: floa
     return "\n".join(lines)
 
 
+def _beside(start: str) -> str:
+    """What holds beside the licence of the data; `start` as in `Trained.told`."""
+    return "" if start == "random weights" else f"; what holds for {start} holds for these too"
+
+
 def _scores(scores: Mapping[str, Mapping[str, Any]], labels: LabelSet) -> Iterable[str]:
+    if not scores:
+        yield "It was scored on no pictures."
+        return
     yield f"| intersection over union | {' | '.join(scores)} |"
     yield f"|---|{'---|' * len(scores)}"
     yield _row("**mean**", [one["miou"] for one in scores.values()])
