@@ -28,11 +28,15 @@ def is_bundle(folder: Path) -> bool:
 
 
 def learned_from(start: Path) -> list[dict[str, Any]]:
-    """The sets that a bundle or a finished run learned from: kind, path, images; [] of a run that goes on."""
+    """The sets that a bundle or a finished run learned from: kind, path, images.
+
+    Raises:
+        ValueError: neither of them is there.
+    """
     if is_bundle(start):
         told: list[dict[str, Any]] = bundle.load(start).training["data"]
         return told
-    return run_folder.results(start)["data"] if run_folder.finished(start) else []
+    return run_folder.learned_from(start)
 
 
 @torch.no_grad()

@@ -57,6 +57,20 @@ def results(run: Path) -> dict[str, Any]:
     return told
 
 
+def learned_from(run: Path) -> list[dict[str, Any]]:
+    """The sets that a finished run learned from, those of what it started from included.
+
+    Raises:
+        ValueError: it is not finished, or not there: a model must tell what went into it.
+    """
+    if not finished(run):
+        raise ValueError(
+            f"{run} has no {RESULTS}, which tells what it learned from: let that run finish, or give another."
+        )
+    found: list[dict[str, Any]] = results(run)["data"]
+    return found
+
+
 def write_results(run: Path, told: Mapping[str, Any]) -> None:
     """Finish a run with plain JSON values; the file appears whole."""
     with draft(run / RESULTS) as temporary:

@@ -67,6 +67,7 @@ def train(settings: Settings) -> dict[str, Any]:
             sheet.write(run / "sheet.jpg", network, pictures, settings, labels)
         return validate(network, scored, settings, labels)
 
+    learned = learned_from(settings, sets)
     report = fit(
         fabric,
         model,
@@ -84,7 +85,7 @@ def train(settings: Settings) -> dict[str, Any]:
     results = {
         **report,
         "label_set": labels.name,
-        "data": learned_from(settings, sets),
+        "data": learned,
         "masks": None if masks is None else masks.identity,
         **provenance.state(),
     }

@@ -71,6 +71,7 @@ def train(settings: Settings) -> dict[str, Any]:
         augmentation=settings.augmentation,
         thermal=settings.thermal,
     )
+    learned = learned_from(settings, sets)
     report = fit(
         fabric,
         model,
@@ -87,7 +88,7 @@ def train(settings: Settings) -> dict[str, Any]:
     results = {
         **report,
         "label_set": labels.name,
-        "data": learned_from(settings, sets),
+        "data": learned,
         **({} if shares is None else {"class_shares": dict(zip(labels.names, shares.tolist(), strict=True))}),
         "parameters": parameters(model.network),
         "backbone": {"name": backbone_name(settings), **model.network.backbone.identity()},
@@ -167,7 +168,7 @@ def validate(
 
 
 def learned_from(settings: Settings, sets: Sequence[Sequence[Sample]]) -> list[dict[str, Any]]:
-    """The training sets: kind, path, pictures, weight; and those of `init` and of the backbone, if known."""
+    """The training sets: kind, path, pictures, weight; and those of `init`, or of the backbone, if known."""
     own = [
         {
             "kind": one.kind,
@@ -178,8 +179,8 @@ def learned_from(settings: Settings, sets: Sequence[Sequence[Sample]]) -> list[d
         }
         for one, part in zip(settings.data, sets, strict=True)
     ]
-    if settings.init is not None and run_folder.finished(settings.init):
-        return [*run_folder.results(settings.init)["data"], *own]
+    if settings.init is not None:
+        return [*run_folder.learned_from(settings.init), *own]
     wanted = settings.backbone
     if isinstance(wanted, Sam2Backbone) or not run_folder.finished(wanted.checkpoint.parent):
         return own

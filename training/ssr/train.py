@@ -54,7 +54,7 @@ def train(settings: Settings) -> dict[str, Any]:
     run = settings.run
     sources = SourceCrops(settings, source, counts)
     targets = TargetCrops(settings, target) if settings.self_training is not None else None
-    memory = Memory(settings.size[0] * 2, int(settings.memory_gb * 2**30))
+    memory = Memory(budget=int(settings.memory_gb * 2**30))
 
     def scores(network: nn.Module) -> dict[str, Any]:
         assert isinstance(network, SSR)
@@ -62,6 +62,7 @@ def train(settings: Settings) -> dict[str, Any]:
             sheet.write(run / "sheet.jpg", network, batch(settings, sources, targets, 0, sheet.SHOWN), labels)
         return validate(network, scored, memory, settings, labels)
 
+    learned = learned_from(settings, source, target)
     report = fit(
         fabric,
         model,
@@ -79,7 +80,7 @@ def train(settings: Settings) -> dict[str, Any]:
     results = {
         **report,
         "label_set": labels.name,
-        "data": learned_from(settings, source, target),
+        "data": learned,
         "parameters": parameters(model),
         "sam": None if embedding is None else embedding.identity(),
         **provenance.state(),
@@ -192,9 +193,8 @@ def learned_from(
 ) -> list[dict[str, Any]]:
     """The sets, those of the run that `network.init` names included."""
     found: list[dict[str, Any]] = []
-    init = settings.network.init
-    if init is not None and run_folder.finished(init):
-        found += run_folder.results(init)["data"]
+    if settings.network.init is not None:
+        found += run_folder.learned_from(settings.network.init)
     for one, part in zip(settings.source, source, strict=True):
         found.append({"kind": one.kind, "path": one.path.name, "images": len(part)})
     if settings.self_training is not None:

@@ -2,6 +2,7 @@
 """From pictures to a bundle by the command line, on a tiny CamVid."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -98,6 +99,15 @@ def test_a_run_starts_from_another_and_tells(run: Path, data: Path, tmp_path: Pa
     out = tmp_path / "second"
     assert main(words(data, out, f"init={run}", "schedule.steps=1", "validation.0.limit=1")) == 0
     assert len(json.loads((out / "results.json").read_text())["data"]) == 2
+
+
+def test_a_run_that_is_not_finished_is_no_start(
+    run: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run, tmp_path / "first")
+    (tmp_path / "first/results.json").unlink()
+    assert main(words(data, tmp_path / "second", f"init={tmp_path / 'first'}", "schedule.steps=1")) == 2
+    assert "which tells what it learned from: let that run finish" in capsys.readouterr().err
 
 
 def test_a_run_starts_from_a_bundle_and_tells(
