@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from samseg_ros.labels import LabelSet
 from samseg_ros.metrics import Confusion
+from samseg_ros.panorama import band, place
 from training import processes
 from training.goodsam.network import STRIDE, window_logits
 from training.goodsam.panorama import Panorama, read
@@ -25,8 +27,20 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def student(network: nn.Module, settings: Settings) -> Predict:
-    """Whole panoramas, uint8 [h, w, 3] BGR to labels uint8 [h, w]; the network is in evaluation mode."""
-    return Predictor(network, settings.size, settings.wrap)
+    """Panoramas, uint8 [h, w, 3] BGR to labels uint8 [h, w]; the network is in evaluation mode.
+
+    As deployed, it sees a whole sphere of which they are a part.
+    """
+    width = settings.size[1]
+    sphere = (width // 2, width)
+    predictor = Predictor(network, sphere, settings.wrap)
+    rows = band(sphere, settings.size, settings.vertical_fov).rows
+
+    def predict(image: np.ndarray) -> np.ndarray:
+        labels = predictor(place(image, sphere, settings.vertical_fov))[rows]
+        return cv2.resize(labels, settings.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+
+    return predict
 
 
 def assistant(network: nn.Module, settings: Settings) -> Predict:

@@ -105,12 +105,13 @@ class GoodSAM(nn.Module):
         learns = self._learners(batch) if self.training and self.settings.weights.adapts_assistant else []
         fixed = [index for index in range(seen.shape[1]) if index not in learns]
         parts = []
+        # Those that learn first: autocast keeps the weights it has cast, without gradient if without it.
+        if learns:
+            parts.append(window_logits(self.assistant, seen[:, learns], magnify))
         if fixed:
             with torch.no_grad():
                 parts.append(window_logits(self.assistant, seen[:, fixed], magnify))
-        if learns:
-            parts.append(window_logits(self.assistant, seen[:, learns], magnify))
-        back = torch.tensor([*fixed, *learns], device=seen.device).argsort()
+        back = torch.tensor([*learns, *fixed], device=seen.device).argsort()
         return torch.cat(parts, dim=1)[:, back]
 
     def study(self, batch: Batch) -> Tensor:

@@ -15,6 +15,7 @@ from torch.nn import functional
 from samseg_ros.labels import LabelSet
 from samseg_ros.metrics import Confusion
 from training import processes
+from training.data.augment import resize_image
 from training.data.memory import Memory
 from training.data.sample import Sample
 from training.modalities import BOTH, Present
@@ -41,7 +42,7 @@ class Predictor:
     def __call__(self, image: np.ndarray, present: Present = BOTH) -> np.ndarray:
         """Labels uint8 [*size] from the streams present of uint8 [h, w, 3] BGR or [h, w, 4] with thermal."""
         device = next(self.network.parameters()).device
-        seen = torch.from_numpy(cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_LINEAR))
+        seen = torch.from_numpy(resize_image(image, self.size))
         streams = torch.tensor([present], device=device)
         picture = wrap(normalise(seen[None].to(device), streams), self.pad)
         logits = self.network(picture, streams) if self.presence else self.network(picture)
@@ -65,6 +66,8 @@ def evaluate(
     for sample in processes.share(samples):
         image, truth = memory.read(sample)
         predicted = predictor(image, present)
-        confusion.update(cv2.resize(predicted, truth.shape[::-1], interpolation=cv2.INTER_NEAREST), truth)
+        confusion.update(
+            cv2.resize(predicted, truth.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT), truth
+        )
     confusion.counts = processes.total(confusion.counts)
     return confusion
