@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a SARTM experiment's YAML file holds; defaults are those of the authors' code where it has one."""
+"""What a SARTM experiment's YAML file holds; defaults but of `loop` are those of the authors' code if any."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Settings(Strict):
             training only; see `SARTM.adjust`.
         batch: pictures per process and step.
         thermal: random changes of thermal pictures, and how often a stream is hidden.
-        tallest: decoded pictures are kept no higher than this many pixels; None keeps them whole.
+        tallest: decoded pictures are kept and scored at no more rows than this; None keeps all.
         memory_gb: decoded pictures are kept in memory up to this much.
         workers: threads that make batches ahead of time.
     """

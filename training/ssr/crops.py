@@ -33,7 +33,7 @@ class SourceCrop(NamedTuple):
     Attributes:
         image: uint8 [h, w, 3] BGR.
         label: uint8 [h, w], 255 unlabelled.
-        key: what it shows: set, picture, its size, place, mirrored or not. The same key is the same pixels.
+        key: what it shows: set, picture, its size, place, mirrored or not, and a checksum of the pixels.
     """
 
     image: np.ndarray
@@ -109,7 +109,8 @@ class SourceCrops:
             image, label = flip(image, label)
         whole, part = ("x".join(map(str, one)) for one in (source.size, size))
         side = "mirrored" if mirrored else "plain"
-        return SourceCrop(image, label, f"{source.name}/{whole}/{top},{left}/{part}/{side}")
+        pixels = f"{zlib.crc32(image.tobytes()):08x}"  # a picture may be replaced by another of its name
+        return SourceCrop(image, label, f"{source.name}/{whole}/{top},{left}/{part}/{side}/{pixels}")
 
     def _place(self, label: np.ndarray, draw_place: Callable[[], Place], wanted: int | None) -> Place:
         """The place of a crop that is good enough, or the last one tried."""

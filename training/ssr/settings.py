@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an SSR experiment's YAML file holds; defaults are those of the authors' code."""
+"""What an SSR experiment's YAML file holds; defaults are those of the authors' code, but for `loop`."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def label(
 
     What the guides say is believed but for the classes of boxes: these are where their boxes are and nowhere
     else. Where all guides see one outside, what is labelled nearest is taken; in a box, but not in the
-    thing that was found in it, it stays unknown. Who rides a bicycle is a person, as in the boxes.
+    thing that was found in it, that stays unknown. Who rides a bicycle is a person, as in the boxes.
 
     Args:
         rgb: uint8 [h, w, 3] BGR.
