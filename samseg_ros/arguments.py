@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
+
+_TOPIC = re.compile(r"/?[A-Za-z_][A-Za-z0-9_]*(?:/[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 def positive(text: str) -> float:
@@ -48,9 +51,21 @@ def _number(text: str) -> float:
     return value
 
 
+def is_topic(text: str) -> bool:
+    """Whether ROS takes it for a topic's name."""
+    return _TOPIC.fullmatch(text) is not None
+
+
+def topic(text: str) -> str:
+    """A topic's name."""
+    if not is_topic(text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no topic; give a name such as /camera/image_raw")
+    return text
+
+
 def remap(text: str) -> tuple[str, str]:
-    """``FROM:=TO`` as (FROM, TO)."""
+    """``FROM:=TO`` as (FROM, TO), both topics."""
     source, mark, target = text.partition(":=")
     if not (source and mark and target):
         raise argparse.ArgumentTypeError(f"'{text}' must read FROM:=TO")
-    return source, target
+    return topic(source), topic(target)

@@ -275,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("record", help="record topics to a bag, until Ctrl-C")
     command.add_argument("out", type=Path, metavar="OUT", help="bag folder or .mcap file; must not exist")
-    command.add_argument("topics", nargs="+", metavar="TOPIC", help="topics to record")
+    command.add_argument("topics", nargs="+", type=arguments.topic, metavar="TOPIC", help="topics to record")
     command.add_argument("--duration", type=arguments.positive, metavar="S", help="stop after S seconds")
     command.add_argument("--json", action="store_true", help="print a summary as JSON")
     command.set_defaults(run=_record)
@@ -294,7 +294,7 @@ def _parser() -> argparse.ArgumentParser:
         help="find how thermal pictures lie on RGB pictures",
         description="Estimates the homography of a rig from pictures paired by stem, of whatever scene (20 "
         "or more, of what is far away), and writes the calibration that the RGB-T node's parameter "
-        "registration takes, and a picture (.jpg) of pairs before and after.",
+        "registration.file takes, and a picture (.jpg) of pairs before and after.",
     )
     command.add_argument("--rgb", type=Path, required=True, metavar="DIR", help="RGB pictures")
     command.add_argument("--thermal", type=Path, required=True, metavar="DIR", help="thermal pictures")

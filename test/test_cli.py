@@ -32,6 +32,36 @@ def test_help_names_every_command_and_imports_nothing_heavy():
     assert not {"numpy", "cv2", "rclpy", "rosbags", "openvino", "onnxruntime", "yaml"} & set(loaded.split())
 
 
+def test_no_runtime_sends_anything():
+    code = (
+        "import importlib.util as u, os, sys, samseg_ros\n"
+        "if u.find_spec('openvino'): import openvino\n"
+        "print(sys.modules['openvino_telemetry'], os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["None", "1"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("record", "out", "a b"),
+        ("replay", "in", "--remap", "/front:=/a b"),
+        ("bag", "out", "--image", "in", "--topic", "//front"),
+    ],
+)
+def test_what_is_no_topic_is_refused_before_anything_begins(words, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert ended(*words) == 2
+    assert "is no topic; give a name such as /camera/image_raw" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_demonstration_without_a_bag_takes_no_topic(capsys, tmp_path):
+    assert ended("demo", "--topic", "/front", "--out", str(tmp_path / "demo")) == 2
+    assert "topics are those of a bag; give it with --bag." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "command", ["check", "label", "replay", "record", "bag", "register", "evaluate", "demo"]
 )

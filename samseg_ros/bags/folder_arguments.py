@@ -30,9 +30,11 @@ def add(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="compressed images: JPEG and PNG files as they are, others as PNG",
     )
-    command.add_argument("--rgb-topic", metavar="T", help="(/rgb/image_raw)")
-    command.add_argument("--thermal-topic", metavar="T", help="(/thermal/image_raw)")
-    command.add_argument("--topic", metavar="T", dest="camera_topic", help="(/camera/image_raw)")
+    command.add_argument("--rgb-topic", type=arguments.topic, metavar="T", help="(/rgb/image_raw)")
+    command.add_argument("--thermal-topic", type=arguments.topic, metavar="T", help="(/thermal/image_raw)")
+    command.add_argument(
+        "--topic", type=arguments.topic, metavar="T", dest="camera_topic", help="(/camera/image_raw)"
+    )
     command.add_argument("--json", action="store_true", help="print a summary as JSON")
 
 

@@ -69,6 +69,8 @@ def demo(options: DemoOptions) -> dict[str, Any]:
     BundleError or EngineError where it cannot be done.
     """
     started = time.perf_counter()
+    if options.bag is None and (options.topic or options.rgb_topic or options.thermal_topic):
+        raise UserError("topics are those of a bag; give it with --bag.")
     if options.bag is None and not rendering.can_render():
         raise UserError("the street generator comes with a source checkout only; give a bag with --bag.")
     loaded = _bundles(options)

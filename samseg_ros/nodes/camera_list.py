@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from samseg_ros.arguments import is_topic
 from samseg_ros.errors import UserError
 
 # The topics that each kind of camera reads, below the node's name.
@@ -34,7 +35,6 @@ OUTPUTS = {
 
 _KEYS = ("name", "kind", "bundle", "topics", "parameters")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TOPIC = re.compile(r"/?[A-Za-z_][A-Za-z0-9_]*(?:/[A-Za-z_][A-Za-z0-9_]*)*")
 
 Value = str | bool | int | float | list[Any]
 
@@ -134,7 +134,7 @@ def _topics(topics: Any, kind: str, where: str) -> dict[str, str]:
         raise UserError(f"{where}: topics is {topics!r}; expected a topic for each of: {', '.join(known)}.")
     _refuse_unknown(topics, known, f"{where}, topics")
     for inside, outside in topics.items():
-        if not isinstance(outside, str) or not _TOPIC.fullmatch(outside):
+        if not isinstance(outside, str) or not is_topic(outside):
             raise UserError(
                 f"{where}: topic {inside} is {_shown(outside)}; expected a name such as /camera/image_raw."
             )
