@@ -146,7 +146,7 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
 @contextmanager
 def _spinning_node() -> Iterator[tuple[Node, SingleThreadedExecutor]]:
     context = rclpy.Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
     node = Node("samseg_record", context=context, start_parameter_services=False, enable_rosout=False)
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(node)

@@ -227,7 +227,8 @@ def _times(path: Path | None) -> Iterator[Sent | None]:
 def _node(name: str) -> Iterator[Node]:
     # Ctrl-C stays Python's own, so that it ends this command like any other.
     context = rclpy.Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
+    # No arguments of this process: rcl would take FROM:=TO among them for its own.
+    rclpy.init(args=[], context=context, signal_handler_options=SignalHandlerOptions.NO)
     node = Node(name, context=context, start_parameter_services=False, enable_rosout=False)
     try:
         yield node

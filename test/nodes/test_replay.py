@@ -169,6 +169,14 @@ def test_rate_remap_and_clock(tmp_path, commands):
     assert start <= clocks[0] and clocks[-1] <= start + 6 * PERIOD
 
 
+def test_renamed_topics_are_renamed_once(tmp_path, commands):
+    source = write_recording(tmp_path / "in")
+    renamed = ("/front:=/elsewhere", "/note:=/front")
+    status, out, err = commands.run("replay", source, "--rate", "20", "--remap", *renamed, "--json")
+    assert status == 0 and "deprecated" not in err
+    assert json.loads(out)["topics"] == {"/elsewhere": 3, "/front": 1, "/rear/compressed": 3}
+
+
 def test_a_loop_ends_with_ctrl_c_quietly(tmp_path, commands):
     source = write_recording(tmp_path / "in", frames=2)
     recorder = commands.start("record", "out", "/front", "--duration", "60")
