@@ -15,7 +15,7 @@ from tqdm import tqdm
 from samseg_ros import bundle as bundles
 from samseg_ros import engine, registration
 from samseg_ros.bags.paletted import indices, is_paletted
-from samseg_ros.bags.pictures import is_picture, read_picture, read_thermal_picture
+from samseg_ros.bags.pictures import is_picture, read_as_stored, read_picture, read_thermal_picture
 from samseg_ros.errors import UserError
 from samseg_ros.labels import UNLABELED, label_map
 from samseg_ros.metrics import Confusion
@@ -81,10 +81,7 @@ def evaluate(
         except ValueError as error:
             raise UserError(str(error)) from error
     check_streams(loaded, images, thermal, streams)
-    if vertical_fov is not None and loaded.task != "panorama":
-        raise UserError(
-            f"--vertical-fov is for panoramas, but bundle '{loaded.name}' is for task {loaded.task}."
-        )
+    check_vertical_fov(loaded, vertical_fov)
     frames = pair(images, labels, thermal, listed=listed, raw_ids=label_map_name is not None)
     predict = predictor(loaded, engine.load(loaded, device, runtime), streams, vertical_fov)
     confusion = Confusion(len(classes))
@@ -121,6 +118,14 @@ def check_streams(
         raise UserError(f"--streams {streams} needs RGB pictures; give --rgb too.")
     if thermal is None and streams in ("both", "thermal"):
         raise UserError(f"--streams {streams} needs thermal pictures, and a bundle that takes them.")
+
+
+def check_vertical_fov(bundle: bundles.Bundle, vertical_fov: float | None) -> None:
+    """UserError where `bundle` sees no panoramas, which alone have it."""
+    if vertical_fov is not None and bundle.task != "panorama":
+        raise UserError(
+            f"--vertical-fov is for panoramas, but bundle '{bundle.name}' is for task {bundle.task}."
+        )
 
 
 # The size (height, width) of what was seen, and its mask uint8 [h, w], which may have another size.
@@ -259,9 +264,7 @@ def read_labels(path: Path) -> np.ndarray:
             raise UserError(f"{path} has a palette; pip install pillow, which reads its indices.") from error
         except ValueError as error:
             raise UserError(f"{error}.") from error
-    truth = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if truth is None:
-        raise UserError(f"{path} cannot be read as a picture.")
+    truth = read_as_stored(path)
     if truth.ndim != 2 or truth.dtype != np.uint8:
         raise UserError(
             f"{path} is {truth.dtype} with {1 if truth.ndim == 2 else truth.shape[2]} channels; "

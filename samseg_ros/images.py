@@ -151,6 +151,18 @@ def check_compressed(data: Buffer) -> None:
         raise ImageError(f"{what}: it is a JPEG that was cut off; send it whole.")
 
 
+def is_cut_off(data: bytes) -> bool:
+    """Whether this is a JPEG file that ends before its picture does; what comes behind it is no matter."""
+    if not data.startswith(b"\xff\xd8\xff"):
+        return False
+    place = 2
+    while data[place : place + 1] == b"\xff" and place + 4 <= len(data):
+        if data[place + 1] == 0xDA:  # the picture begins, and no marker but its own end is in it
+            return data.find(_END_OF_JPEG, place) < 0
+        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")  # a thumbnail is in such a part
+    return True
+
+
 def decode_compressed(data: Buffer, stored_as: str = "") -> np.ndarray:
     """uint8 [h, w, 3] BGR of a ``sensor_msgs/CompressedImage``'s data (JPEG, PNG, WebP).
 

@@ -97,6 +97,17 @@ def test_compressed_pictures_are_decoded() -> None:
     np.testing.assert_array_equal(images.decode_compressed(encoded), BGR)
 
 
+def test_a_jpeg_file_is_cut_off_where_its_picture_does_not_end() -> None:
+    jpeg = cv2.imencode(".jpg", np.random.default_rng(4).integers(0, 256, (64, 64, 3), np.uint8))[1].tobytes()
+    thumbnail = b"\xff\xe1" + (len(jpeg) + 2).to_bytes(2, "big") + jpeg
+    with_thumbnail = jpeg[:2] + thumbnail + jpeg[2:]
+    for whole in (jpeg, with_thumbnail, jpeg + bytes(1 << 17), cv2.imencode(".png", BGR)[1].tobytes(), b""):
+        assert not images.is_cut_off(whole)
+    for kept in (4, 100, len(jpeg) // 2, len(jpeg) - 2):
+        assert images.is_cut_off(jpeg[:kept])
+        assert images.is_cut_off(with_thumbnail[: len(thumbnail) + kept])
+
+
 def test_a_compressed_mosaic_gets_its_colours() -> None:
     mosaic = np.random.default_rng(3).integers(0, 256, (6, 8), np.uint8)
     png = cv2.imencode(".png", mosaic)[1].tobytes()

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from samseg_ros import images
 from samseg_ros.bags.draft import refuse_existing
 from samseg_ros.bags.image_messages import image_header, image_message
-from samseg_ros.bags.pictures import by_stem, pictures_in, read_picture, read_thermal_picture
+from samseg_ros.bags.pictures import by_stem, pictures_in, read_as_stored, read_picture, read_thermal_picture
 from samseg_ros.bags.read import COMPRESSED_IMAGE, IMAGE, TYPES, Channel
 from samseg_ros.bags.write import channel, new_bag, offered_qos
 from samseg_ros.errors import UserError
@@ -185,9 +185,7 @@ def _paired(rgb: dict[str, Path], thermal: dict[str, Path]) -> tuple[list[Path],
 
 def _read_both(path: Path, thermal: bool) -> np.ndarray:
     """Thermal, uint8 [h, w], or BGR, uint8 [h, w, 3], of a picture that has both."""
-    both = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if both is None:
-        raise UserError(f"{path} cannot be read as a picture.")
+    both = read_as_stored(path)
     if both.ndim != 3 or both.shape[2] != 4 or both.dtype != np.uint8:
         raise UserError(
             f"{path} is {both.dtype} {list(both.shape)}; --rgbt takes 8-bit PNGs of 4 channels, thermal last."

@@ -37,19 +37,30 @@ def pictures_in(folder: Path) -> list[Path]:
     return found
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """uint8 [h, w, 3] BGR; UserError where it cannot be read."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+def read_as_stored(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
+    """What :func:`cv2.imread` makes of a picture; UserError where it cannot be read, or is a cut-off JPEG.
+
+    (OpenCV fills up what is missing of a JPEG, and would have us label that.)
+    """
+    try:
+        image = cv2.imread(str(path), flags)
+    except cv2.error:  # more pixels than OpenCV takes
+        image = None
     if image is None:
         raise UserError(f"{path} cannot be read as a picture.")
+    if images.is_cut_off(path.read_bytes()):
+        raise UserError(f"{path} is a JPEG that was cut off; copy it again.")
     return image
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """uint8 [h, w, 3] BGR; UserError where it cannot be read."""
+    return read_as_stored(path, cv2.IMREAD_COLOR)
 
 
 def read_thermal_picture(path: Path) -> np.ndarray:
     """uint8, uint16 or float32 [h, w] as stored; UserError where it cannot be read so, or has colours."""
-    values = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if values is None:
-        raise UserError(f"{path} cannot be read as a picture.")
+    values = read_as_stored(path)
     try:
         values = images.single_channel(values)
     except images.ImageError as error:

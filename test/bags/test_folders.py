@@ -167,7 +167,7 @@ def colourful(pairs):
         (missing_partner, r"f9.png, .*f8.tif have no partner of the same stem"),
         (twin, "have one stem, .*; rename one of them"),
         (unreadable, "f9.png cannot be read as a picture"),
-        (cut_off, "f2.jpg: .*a JPEG that was cut off"),
+        (cut_off, "f2.jpg is a JPEG that was cut off"),
         (colourful, "f2.png: the thermal picture is in false colours"),
     ],
 )

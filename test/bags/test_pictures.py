@@ -9,6 +9,7 @@ import pytest
 from recordings import half_red
 
 from samseg_ros.bags.label import label
+from samseg_ros.bags.pictures import read_picture, read_thermal_picture
 from samseg_ros.errors import UserError
 
 pytest.importorskip("onnxruntime")
@@ -59,6 +60,23 @@ def test_an_unreadable_picture_is_skipped_and_named(pictures, tmp_path, bundle):
     summary = label(pictures, tmp_path / "out", bundle)
     assert (summary["frames"], summary["skipped"]) == (2, 1)
     assert "broken.jpg cannot be read" in summary["reasons"][str(pictures)]
+
+
+def test_what_opencv_would_fill_up_or_not_take_is_refused(pictures, monkeypatch):
+    cv2.imwrite(str(pictures / "cut.jpg"), np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    whole = (pictures / "cut.jpg").read_bytes()
+    assert read_picture(pictures / "cut.jpg").shape == (64, 64, 3)
+    (pictures / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    for read in (read_picture, read_thermal_picture):
+        with pytest.raises(UserError, match=r"cut\.jpg is a JPEG that was cut off"):
+            read(pictures / "cut.jpg")
+
+    def too_large(path, flags):
+        raise cv2.error("pixels <= CV_IO_MAX_IMAGE_PIXELS")
+
+    monkeypatch.setattr(cv2, "imread", too_large)
+    with pytest.raises(UserError, match=r"a\.png cannot be read as a picture"):
+        read_picture(pictures / "a.png")
 
 
 @pytest.mark.parametrize(
