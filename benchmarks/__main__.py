@@ -51,6 +51,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one short round of each, to try it out")
     report.add_arguments(parser)
     args = parser.parse_args()
+    if args.out:
+        if args.out.is_dir():
+            parser.error(f"--out {args.out} is a folder; give a file.")
+        args.out.parent.mkdir(parents=True, exist_ok=True)
     document: dict[str, Any] = {"benchmark": "all", "quick": args.quick, "machine": machine.describe()}
     for name, (measure, table) in parts(args.quick).items():
         if name not in args.part and "all" not in args.part:
@@ -71,7 +75,6 @@ def main() -> None:
 
 def write(path: Path, document: dict[str, Any]) -> None:
     """Replace the file by the document, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}")
     temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     temporary.replace(path)

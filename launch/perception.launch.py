@@ -82,7 +82,7 @@ ARGUMENTS = [
         "Open RViz; and rqt_runtime_monitor for the diagnostics, where it is installed.",
         *BOOLEANS,
     ),
-    argument("log_level", "info", "debug, info, warn, error or fatal."),
+    argument("log_level", "info", "How much the nodes say.", "debug", "info", "warn", "error", "fatal"),
     argument("python", sys.executable, "Python that runs the nodes; that of a virtual environment, say."),
 ]
 

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from samseg_ros import bundle as bundles
 from samseg_ros import engine
 from samseg_ros.errors import UserError
-from samseg_ros.evaluate import check_streams, pair, predictor
+from samseg_ros.evaluate import check_streams, check_vertical_fov, pair, predictor
 from samseg_ros.labels import class_id
 from samseg_ros.light import light
 
@@ -96,6 +96,7 @@ def evaluate(
     if not ids:
         raise UserError(f"bundle '{loaded.name}' knows none of the classes of boxes: {', '.join(CLASSES)}.")
     check_streams(loaded, images, thermal, streams)
+    check_vertical_fov(loaded, vertical_fov)
     frames = pair(images, boxes, thermal, boxes=True, listed=listed)
     predict = predictor(loaded, engine.load(loaded, device, runtime), streams, vertical_fov)
     counts = {when: dict.fromkeys(ids, Count()) for when in LIGHTS}

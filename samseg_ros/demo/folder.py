@@ -43,7 +43,7 @@ def results(out: Path, bag: Path | None = None) -> Iterator[Path]:
             out.rename(work / "old")
         new.rename(out)
     except Exception:
-        if (new / LOGS).is_dir():
+        if any((new / LOGS).glob("*")):
             out.mkdir(exist_ok=True)
             shutil.rmtree(out / LOGS, ignore_errors=True)
             (new / LOGS).rename(out / LOGS)
