@@ -62,12 +62,12 @@ class ViewOutputs:
 
         `image` uint8 [H, W, 3] BGR and `mask` uint8 [h, w] are the panorama's, under its `header`.
         """
-        # The mask's too: of the network's size, its shape need not be the panorama's.
-        fov = self._settings["vertical_fov"] or guess_vertical_fov(*image.shape[:2])
         for name, view in views(self._settings).items():
             topics = {what: f"views/{name}/{what}" for what in ("mask", "image", "camera_info")}
             if wanted.isdisjoint(topics.values()):
                 continue
+            # The mask's too: of the network's size, its shape need not be the panorama's.
+            fov = self._settings["vertical_fov"] or guess_vertical_fov(*image.shape[:2])
             pinhole = self._pinholes[name]
             if (pinhole.view, pinhole.vertical_fov) != (view, fov):
                 pinhole = self._pinholes[name] = Pinhole(view, fov)
