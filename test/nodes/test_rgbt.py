@@ -296,8 +296,8 @@ def test_camera_info_follows_the_mask(rig, peer):
     peer.until(lambda: infos and rig.masks, "camera_info", shoot)
     got = infos[-1]
     assert (got.width, got.height) == (64, 32)
-    np.testing.assert_allclose(got.k, [50, 0, 32, 0, 30, 16, 0, 0, 1])
-    np.testing.assert_allclose(got.p, [50, 0, 32, 2.5, 0, 30, 16, 0, 0, 0, 1, 0])
+    np.testing.assert_allclose(got.k, [50, 0, 31.75, 0, 30, 47 / 3, 0, 0, 1])
+    np.testing.assert_allclose(got.p, [50, 0, 31.75, 2.5, 0, 30, 47 / 3, 0, 0, 0, 1, 0])
     assert list(got.d) == [0.1, 0.0, 0.0, 0.0, 0.0]
     assert stamp(got) in {stamp(mask) for mask in rig.masks}
 
