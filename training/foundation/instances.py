@@ -173,7 +173,7 @@ def warp(masks: np.ndarray, deviation: float, draws: np.random.Generator) -> np.
         masks.astype(np.float32),
         columns + across,
         rows + down,
-        cv2.INTER_NEAREST_EXACT,
+        cv2.INTER_NEAREST,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return moved.astype(np.int32)
