@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,8 @@ def test_a_crop_is_a_window_of_its_picture(root: Path) -> None:
         assert (rows == top + np.arange(32)[:, None]).all()
         np.testing.assert_array_equal(label, np.where((rows + columns) % 2, 0, CAR_CLASS))
         side = "mirrored" if mirrored else "plain"
-        picture = f"images/{blue // 10}.png/48x64/{top},{left}/32x32/{side}"
+        pixels = f"{zlib.crc32(image.tobytes()):08x}"
+        picture = f"images/{blue // 10}.png/48x64/{top},{left}/32x32/{side}/{pixels}"
         assert key in (f"gta5/a/{picture}", f"gta5/b/{picture}")
         seen.add((mirrored, top, left))
     assert {mirrored for mirrored, _, _ in seen} == {True, False}
