@@ -132,14 +132,13 @@ def decode_thermal(
 # How the formats begin that cameras and image_transport send.
 _SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"RIFF": "WebP"}
 _END_OF_JPEG = b"\xff\xd9"
-_LONGEST_TRAILER = 1 << 16  # bytes that some cameras leave behind the end of the JPEG
 
 
 def check_compressed(data: Buffer) -> None:
     """ImageError, in one sentence, unless the data begins as JPEG, PNG or WebP and a JPEG is not cut off.
 
-    Costs microseconds: fit for the callback that receives it. (OpenCV fills a JPEG that was cut off with
-    grey, and would have us label the grey.)
+    Costs about as much as to copy the data: fit for the callback that receives it. (OpenCV fills a JPEG that
+    was cut off with grey, and would have us label the grey.)
     """
     encoded = np.frombuffer(data, np.uint8)
     head = encoded[:8].tobytes()
@@ -147,18 +146,18 @@ def check_compressed(data: Buffer) -> None:
     what = f"the compressed image ({encoded.size} bytes) cannot be decoded"
     if kind is None:
         raise ImageError(f"{what}: it is no JPEG, PNG or WebP; send one of these.")
-    if kind == "JPEG" and _END_OF_JPEG not in encoded[-_LONGEST_TRAILER:].tobytes():
+    if kind == "JPEG" and is_cut_off(encoded.tobytes()):
         raise ImageError(f"{what}: it is a JPEG that was cut off; send it whole.")
 
 
 def is_cut_off(data: bytes) -> bool:
-    """Whether this is a JPEG file that ends before its picture does; what comes behind it is no matter."""
+    """Whether this is a JPEG that ends before its picture does; what comes behind that is no matter."""
     if not data.startswith(b"\xff\xd8\xff"):
         return False
     place = 2
     while data[place : place + 1] == b"\xff" and place + 4 <= len(data):
         if data[place + 1] == 0xDA:  # the picture begins, and no marker but its own end is in it
-            return data.find(_END_OF_JPEG, place) < 0
+            return data.rfind(_END_OF_JPEG, place) < 0
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")  # a thumbnail is in such a part
     return True
 

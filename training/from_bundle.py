@@ -27,16 +27,12 @@ def is_bundle(folder: Path) -> bool:
     return (folder / "bundle.yaml").is_file()
 
 
-def learned_from(start: Path) -> list[dict[str, Any]]:
-    """The sets that a bundle or a finished run learned from: kind, path, images.
-
-    Raises:
-        ValueError: neither of them is there.
-    """
+def learned_from(start: Path, run: Path) -> list[dict[str, Any]]:
+    """The sets that a bundle learned from, or a run as of `training.run_folder.learned_from`."""
     if is_bundle(start):
         told: list[dict[str, Any]] = bundle.load(start).training["data"]
         return told
-    return run_folder.learned_from(start)
+    return run_folder.learned_from(start, run)
 
 
 @torch.no_grad()

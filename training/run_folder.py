@@ -57,17 +57,22 @@ def results(run: Path) -> dict[str, Any]:
     return told
 
 
-def learned_from(run: Path) -> list[dict[str, Any]]:
-    """The sets that a finished run learned from, those of what it started from included.
+def learned_from(start: Path, run: Path) -> list[dict[str, Any]]:
+    """The sets that the finished run `start` learned from, those of what it started from included.
+
+    Where `run` goes on from its own checkpoint and `start` is gone, what `run` has told before; that has its
+    own sets too.
 
     Raises:
-        ValueError: it is not finished, or not there: a model must tell what went into it.
+        ValueError: `start` is not finished, or not there: a model must tell what went into it.
     """
-    if not finished(run):
+    known = start if start.exists() or not finished(run) else run
+    if not finished(known):
         raise ValueError(
-            f"{run} has no {RESULTS}, which tells what it learned from: let that run finish, or give another."
+            f"{known} has no {RESULTS}, which tells what it learned from: let that run finish, or give "
+            "another."
         )
-    found: list[dict[str, Any]] = results(run)["data"]
+    found: list[dict[str, Any]] = results(known)["data"]
     return found
 
 

@@ -38,18 +38,16 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def read_as_stored(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
-    """What :func:`cv2.imread` makes of a picture; UserError where it cannot be read, or is a cut-off JPEG.
-
-    (OpenCV fills up what is missing of a JPEG, and would have us label that.)
-    """
+    """What :func:`cv2.imread` makes of a picture; UserError where it cannot be read, or is a cut-off JPEG."""
     try:
-        image = cv2.imread(str(path), flags)
-    except cv2.error:  # more pixels than OpenCV takes
+        data = path.read_bytes()
+        if images.is_cut_off(data):
+            raise UserError(f"{path} is a JPEG that was cut off; copy it again.")
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except (OSError, cv2.error):  # cv2: nothing in it, or more pixels than OpenCV takes
         image = None
     if image is None:
         raise UserError(f"{path} cannot be read as a picture.")
-    if images.is_cut_off(path.read_bytes()):
-        raise UserError(f"{path} is a JPEG that was cut off; copy it again.")
     return image
 
 

@@ -71,10 +71,10 @@ def test_what_opencv_would_fill_up_or_not_take_is_refused(pictures, monkeypatch)
         with pytest.raises(UserError, match=r"cut\.jpg is a JPEG that was cut off"):
             read(pictures / "cut.jpg")
 
-    def too_large(path, flags):
+    def too_large(data, flags):
         raise cv2.error("pixels <= CV_IO_MAX_IMAGE_PIXELS")
 
-    monkeypatch.setattr(cv2, "imread", too_large)
+    monkeypatch.setattr(cv2, "imdecode", too_large)
     with pytest.raises(UserError, match=r"a\.png cannot be read as a picture"):
         read_picture(pictures / "a.png")
 

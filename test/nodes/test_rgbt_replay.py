@@ -55,6 +55,7 @@ def test_every_loop_gives_the_same_pairs(start, peer, domain, hot_bundle, tmp_pa
         "~/thermal:=/thermal",
         bundle=hot_bundle(tmp_path / "hot").path,
         use_sim_time=True,
+        stream_timeout=30.0,  # a slow machine is no silent camera
         **{"thermal.mode": "raw8"},
     )
     masks = peer.collect(Image, "/rgbt_node/mask", 50)

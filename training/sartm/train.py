@@ -180,7 +180,7 @@ def learned_from(settings: Settings, sets: Sequence[Sequence[Sample]]) -> list[d
         for one, part in zip(settings.data, sets, strict=True)
     ]
     if settings.init is not None:
-        return [*run_folder.learned_from(settings.init), *own]
+        return [*run_folder.learned_from(settings.init, settings.run), *own]
     wanted = settings.backbone
     if isinstance(wanted, Sam2Backbone) or not run_folder.finished(wanted.checkpoint.parent):
         return own

@@ -193,11 +193,8 @@ def learned_from(
 ) -> list[dict[str, Any]]:
     """The sets, those of the run that `network.init` names included."""
     found: list[dict[str, Any]] = []
-    init = settings.network.init
-    if init is not None and not init.exists() and run_folder.finished(settings.run):
-        return run_folder.learned_from(settings.run)  # it goes on without it, and has told before
-    if init is not None:
-        found += run_folder.learned_from(init)
+    if settings.network.init is not None:
+        found += run_folder.learned_from(settings.network.init, settings.run)
     for one, part in zip(settings.source, source, strict=True):
         found.append({"kind": one.kind, "path": one.path.name, "images": len(part)})
     if settings.self_training is not None:
