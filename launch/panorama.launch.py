@@ -37,5 +37,4 @@ def generate_launch_description() -> LaunchDescription:
 def start(context: LaunchContext) -> list[Action]:
     given = context.launch_configurations
     named = {"panorama_bundle": given["bundle"], "params_file": given["params_file"]}
-    given.update(FIXED | named)
-    return perception.start(context)
+    return perception.serve({**given, **FIXED, **named})

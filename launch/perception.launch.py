@@ -8,7 +8,7 @@ ros2 launch samseg_ros perception.launch.py bag:=drive.mcap loop:=true image:=/r
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -30,12 +30,14 @@ from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
 from launch import LaunchContext, LaunchDescription
 from samseg_ros import share, transport
+from samseg_ros.arguments import is_topic
 from samseg_ros.errors import UserError
 from samseg_ros.nodes import camera_list
 from samseg_ros.nodes.camera_list import Camera
 
 BOOLEANS = ("true", "false")
 TOPICS = {"panorama": ("image",), "rgbt": ("rgb", "thermal")}  # which arguments are topics of which kind
+FILES = ("params_file", "cameras", "bag")
 SHOWN = ("overlay", "color", "confidence")  # by RViz, beside the inputs
 READY_S = 600  # that a bag waits for the first node: an engine may have to be built
 
@@ -100,11 +102,17 @@ def description(
 
 
 def start(context: LaunchContext) -> list[Action]:
-    given = {argument.name: context.launch_configurations[argument.name] for argument in ARGUMENTS}
+    return serve(context.launch_configurations)
+
+
+def serve(configurations: Mapping[str, str]) -> list[Action]:
+    given = {argument.name: configurations[argument.name] for argument in ARGUMENTS}
+    for name in FILES:  # no shell does it behind :=
+        given[name] = os.path.expanduser(given[name])
     if given["bag"]:
         given["use_sim_time"] = "true"
     # As launch_ros makes it, in a group with a namespace of its own too.
-    within = context.launch_configurations.get("ros_namespace")
+    within = configurations.get("ros_namespace")
     given["absolute_namespace"] = make_namespace_absolute(prefix_namespace(within, given["namespace"])) or "/"
     if given["params_file"] and not Path(given["params_file"]).is_file():
         raise UserError(
@@ -114,23 +122,28 @@ def start(context: LaunchContext) -> list[Action]:
     windows = [rviz(cameras, given), monitor()] if given["rviz"] == "true" else []
     parameters = parameters_file(cameras, given)
     groups = [cameras] if given["composed"] == "true" else [[camera] for camera in cameras]
-    actions: list[Action] = [process(group, parameters, given) for group in groups]
-    actions.append(
-        RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: parameters.unlink(missing_ok=True)))
-    )
+    actions: list[Action] = [
+        RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: parameters.unlink(missing_ok=True))),
+        *(process(group, parameters, given) for group in groups),
+    ]
     if given["bag"]:
         actions.append(bag(cameras, given))
     return actions + windows
 
 
 def chosen(given: dict[str, str]) -> list[Camera]:
-    topics = [topic for names in TOPICS.values() for topic in names]
+    topics = {name: given[name] for names in TOPICS.values() for name in names if given[name]}
+    for name, topic in topics.items():
+        if given["cameras"]:
+            raise UserError(f"{name} and cameras are both given; name the topics in {given['cameras']}.")
+        if not is_topic(topic):
+            raise UserError(f"{name} is '{topic}'; expected a topic such as /camera/image_raw.")
     if given["cameras"]:
-        if both := [topic for topic in topics if given[topic]]:
-            raise UserError(f"{both[0]} and cameras are both given; name the topics in {given['cameras']}.")
         return camera_list.read(given["cameras"])
     cameras = [
-        replace(camera_list.of_kind(kind), topics={name: given[name] for name in TOPICS[kind] if given[name]})
+        replace(
+            camera_list.of_kind(kind), topics={name: topics[name] for name in TOPICS[kind] if name in topics}
+        )
         for kind in TOPICS
         if given[kind] == "true"
     ]
@@ -210,7 +223,7 @@ def rviz(cameras: list[Camera], given: dict[str, str]) -> Node:
             f"{share.find('config/perception_foxglove.json')} in Foxglove."
         )
     remappings = []
-    for kind in TOPICS:
+    for kind in camera_list.KINDS:
         camera = next((camera for camera in cameras if camera.kind == kind), None)
         if camera is None:
             continue

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, distributions, packages_distributions, version
 from importlib.util import find_spec
+from os.path import isfile
 from typing import Any
 
 from samseg_ros import __version__, bundle, engine, share, transport
@@ -22,6 +23,7 @@ OPTIONAL = {
     "message_filters": "not needed: frames are paired without it; for sync.method message_filters",
     "launch": "`ros2 launch samseg_ros perception.launch.py`",
 }
+_LAST_DOMAIN = 232  # those beyond have no ports
 _SENSIBLE = {"cv_bridge", "message_filters"}  # nothing is missing without these
 
 # Importing rclpy in this process would start it anew (the wheels set the library path that way), and a
@@ -39,7 +41,7 @@ def check() -> dict[str, Any]:
       says why rclpy cannot be used.
     - ``transport``: ``profile`` (the Fast DDS profile, or the choice of transports, in effect for samseg's
       commands and nodes; or null) and ``from``: ``user`` (the environment's), ``samseg`` (ours) or ``none``;
-      ``left_behind_bytes`` of shared memory by processes that were killed.
+      ``error``, or null; ``left_behind_bytes`` of shared memory by processes that were killed.
     - ``runtimes``: per inference runtime ``version`` or null, ``devices``, and ``error`` or null.
     - ``packages``: per optional ROS package, true or false.
     - ``bundles``: per bundle ``path``, ``sound``, ``error``, ``task``, ``size`` [height, width], ``labels``.
@@ -75,9 +77,10 @@ def text(findings: dict[str, Any]) -> str:
             ros["error"] or f"{ros['distro']}, rclpy {ros['rclpy']}, {ros['rmw']}, domain {ros['domain_id']}",
         ),
         _line(
-            carrier["from"] != "none",
+            carrier["from"] != "none" and not carrier["error"],
             "transport",
-            {
+            carrier["error"]
+            or {
                 "user": f"Fast DDS profile of this environment: {carrier['profile']}",
                 "samseg": f"samseg applies the Fast DDS profile {carrier['profile']}",
                 "none": "no Fast DDS profile: large images may be lost on their way",
@@ -125,8 +128,8 @@ def _ros() -> dict[str, Any]:
         "error": None,
     }
     domain = os.environ.get("ROS_DOMAIN_ID") or "0"
-    if not domain.isdecimal():
-        found["error"] = f"ROS_DOMAIN_ID is '{domain}', which is no number"
+    if not domain.isdecimal() or int(domain) > _LAST_DOMAIN:
+        found["error"] = f"ROS_DOMAIN_ID is '{domain}'; set it to a number from 0 to {_LAST_DOMAIN}"
         return found
     found["domain_id"] = int(domain)
     if find_spec("rclpy") is None:
@@ -158,7 +161,9 @@ def _distro_of_wheels() -> str | None:
 
 def _transport() -> dict[str, Any]:
     left = sum(segment.stat().st_size for segment in transport.left_behind() if segment.exists())
-    return {**_profile(), "left_behind_bytes": left}
+    named = ((name, os.environ.get(name)) for name in transport.PROFILE_VARIABLES)
+    missing = (f"{name} names {path}, which is no file" for name, path in named if path and not isfile(path))
+    return {**_profile(), "error": next(missing, None), "left_behind_bytes": left}
 
 
 def _profile() -> dict[str, Any]:

@@ -57,6 +57,10 @@ def _is_expected(error: Exception) -> bool:
             "this command needs ROS 2 (rclpy): source an installation, or pip install 'samseg_ros[ros]'."
         )
         return True
+    ros = sys.modules.get("rclpy._rclpy_pybind11")
+    if ros is not None and isinstance(error, ros.RCLError):  # a ROS_DOMAIN_ID that is no number, say
+        error.args = (f"ROS 2 reports: {error}",)
+        return True
     from samseg_ros.bundle import BundleError
     from samseg_ros.engine import EngineError
 

@@ -61,10 +61,19 @@ def test_with_no_bundle_and_no_runtime_it_says_what_to_install(no_ros, monkeypat
     assert advice in check.text(findings).replace("\n  ", "\n")
 
 
-def test_a_domain_that_is_no_number_is_a_finding(monkeypatch):
-    monkeypatch.setenv("ROS_DOMAIN_ID", "lab")
+@pytest.mark.parametrize("domain", ["lab", "233"])
+def test_a_domain_that_cannot_be_is_a_finding(monkeypatch, domain):
+    monkeypatch.setenv("ROS_DOMAIN_ID", domain)
     found = check.check()["ros"]
-    assert found["domain_id"] is None and "ROS_DOMAIN_ID is 'lab'" in found["error"]
+    assert found["domain_id"] is None
+    assert f"ROS_DOMAIN_ID is '{domain}'; set it to a number from 0 to 232" in found["error"]
+
+
+def test_a_profile_that_is_not_there_is_a_finding(no_ros, monkeypatch, tmp_path):
+    monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", str(tmp_path / "profile.xml"))
+    findings = check.check()
+    assert findings["transport"]["error"].endswith("profile.xml, which is no file")
+    assert f"✗ transport                {findings['transport']['error']}" in check.text(findings)
 
 
 def test_a_folder_of_that_name_is_not_the_package(no_ros, monkeypatch, tmp_path):

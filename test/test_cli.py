@@ -163,6 +163,18 @@ def test_interrupted_it_ends_quietly_and_leaves_nothing(tmp_path, red_bundle, en
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "red"]
 
 
+def test_what_ros_says_to_its_environment_is_one_sentence(tmp_path):
+    pytest.importorskip("rclpy", reason="rclpy is not installed; pip install 'samseg_ros[ros]'")
+    environment = {**os.environ, "ROS_DOMAIN_ID": "lab", "SAMSEG_TRANSPORT": "off"}
+    for command in (
+        [sys.executable, "-m", "samseg_ros.cli", "record", str(tmp_path / "bag"), "/image"],
+        [sys.executable, "-m", "samseg_ros.nodes.camera_node"],
+    ):
+        ended = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        assert ended.returncode and "ROS 2 reports" in ended.stderr and "Traceback" not in ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_commands_that_need_ros_say_so_where_there_is_none(tmp_path):
     code = (
         "import sys; sys.modules['rclpy'] = None; sys.argv = ['samseg', 'replay', 'bag'];"

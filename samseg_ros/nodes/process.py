@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -23,7 +24,10 @@ def run(*create: Callable[[], SegmentationNode]) -> None:
     started without them would publish its masks over a transport that loses them.
     """
     transport.apply()
-    rclpy.init()
+    try:
+        rclpy.init()
+    except RuntimeError as error:  # arguments or an environment that it can make nothing of
+        sys.exit(f"ROS 2 reports: {error}")
     served = []
     with ExitStack() as ending:  # bottom up, and each step whatever becomes of the one before
         ending.callback(rclpy.try_shutdown)

@@ -216,6 +216,8 @@ def test_a_list_of_cameras_together_or_each_on_its_own(perception: Launched, com
         ({"cameras": "cameras.yaml", "image": "/roof"}, "image and cameras are both given; name the topics"),
         ({"cameras": "nowhere.yaml"}, "nowhere.yaml cannot be read"),
         ({"params_file": "nowhere.yaml"}, "params_file nowhere.yaml is no file"),
+        ({"params_file": "~/nowhere.yaml"}, f"params_file {Path.home()}/nowhere.yaml is no file"),
+        ({"rgb": "front camera"}, "rgb is 'front camera'; expected a topic"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(perception: Launched, given: dict[str, str], sentence: str) -> None:
