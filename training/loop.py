@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from training import checkpoint, config
+from training import checkpoint, config, muon
 from training.average import Average
 from training.device import uses_gpu
 from training.procedure import Loop
@@ -85,17 +85,17 @@ def fit(
     Returns:
         The last report, with "steps" and "seconds".
     """
-    optimiser = torch.optim.AdamW(_groups(network, settings.weight_decay, rates or {}), lr=schedule.lr)
+    optimisers = _optimisers(network, settings, rates or {}, schedule.lr)
     average = Average(network, settings.average) if settings.average is not None else None
-    step, seconds, report = _resume(run, network, optimiser, average, fabric)
+    step, seconds, report = _resume(run, network, optimisers, average, fabric)
     _begin(fabric, run, experiment)
-    trained, optimiser = fabric.setup(_prepared(network, fabric, settings), optimiser)
+    trained, *optimisers = fabric.setup(_prepared(network, fabric, settings), *optimisers)
     pace = _Pace(step, seconds, schedule)
     source = batches(step, pace.expected)
     done = progress(schedule, step, seconds)
 
     def keep(step: int, seconds: float, report: Report) -> None:
-        state = _state(network, optimiser, average, step=step, seconds=seconds, report=report)
+        state = _state(network, optimisers, average, step=step, seconds=seconds, report=report)
         checkpoint.save(run / checkpoint.NAME, state)
 
     bar = tqdm(
@@ -111,16 +111,20 @@ def fit(
     with bar, _board(run, step, settings, fabric) as board:
         before = time.monotonic()
         while done < 1.0:
-            for group in optimiser.param_groups:
+            for group in (group for optimiser in optimisers for group in optimiser.param_groups):
                 group["lr"] = learning_rate(schedule, done) * group.get("rate", 1.0)
             torch.manual_seed((seed * 1_000_003 + step) * 4099 + fabric.global_rank)
             trained.train()
             losses = loss(trained, next(source))
-            optimiser.zero_grad(set_to_none=True)
+            for optimiser in optimisers:
+                optimiser.zero_grad(set_to_none=True)
             fabric.backward(losses["loss"])
             if settings.clip is not None:
-                fabric.clip_gradients(trained, optimiser, max_norm=settings.clip, error_if_nonfinite=False)
-            optimiser.step()
+                fabric.clip_gradients(
+                    trained, optimisers[0], max_norm=settings.clip, error_if_nonfinite=False
+                )
+            for optimiser in optimisers:
+                optimiser.step()
             if average is not None:
                 average.update(network)
             step += 1
@@ -193,14 +197,33 @@ class _Pace:
 HELD = ("weight_decay", "rate")
 
 
-def _groups(network: nn.Module, weight_decay: float, rates: Mapping[str, float]) -> list[dict[str, Any]]:
+def _optimisers(
+    network: nn.Module, settings: Loop, rates: Mapping[str, float], lr: float
+) -> list[torch.optim.Optimizer]:
+    """AdamW, and before it Muon for the matrices where that is wanted."""
+    learning = {name: one for name, one in network.named_parameters() if one.requires_grad}
+    matrices = {
+        name for name, one in learning.items() if settings.optimiser == "muon" and muon.suits(name, one)
+    }
+    groups = [
+        _groups(
+            {name: one for name, one in learning.items() if (name in matrices) is wanted}, settings, rates
+        )
+        for wanted in (True, False)
+    ]
+    kinds = (muon.Muon, torch.optim.AdamW)
+    return [kind(found, lr=lr) for kind, found in zip(kinds, groups, strict=True) if found]
+
+
+def _groups(
+    learning: Mapping[str, nn.Parameter], settings: Loop, rates: Mapping[str, float]
+) -> list[dict[str, Any]]:
     """Parameters by weight decay, which biases and normalisation have none of, and by their relative rate."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            rate = next((value for start, value in rates.items() if name.startswith(start)), 1.0)
-            decay = weight_decay if parameter.ndim > 1 else 0.0
-            groups.setdefault((decay, rate), []).append(parameter)
+    for name, parameter in learning.items():
+        rate = next((value for start, value in rates.items() if name.startswith(start)), 1.0)
+        decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((decay, rate), []).append(parameter)
     return [{"params": found, "weight_decay": decay, "rate": rate} for (decay, rate), found in groups.items()]
 
 
@@ -212,7 +235,7 @@ def _prepared(network: nn.Module, fabric: lightning_fabric.Fabric, settings: Loo
 
 def _state(
     network: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimisers: Sequence[torch.optim.Optimizer],
     average: Average | None,
     *,
     step: int,
@@ -222,7 +245,7 @@ def _state(
     return {
         "network": network.state_dict(),
         "average": None if average is None else average.state,
-        "optimiser": optimiser.state_dict(),
+        "optimisers": [optimiser.state_dict() for optimiser in optimisers],
         "step": step,
         "seconds": seconds,
         "report": report,
@@ -232,7 +255,7 @@ def _state(
 def _resume(
     run: Path,
     network: nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimisers: Sequence[torch.optim.Optimizer],
     average: Average | None,
     fabric: lightning_fabric.Fabric,
 ) -> tuple[int, float, Report]:
@@ -250,16 +273,17 @@ def _resume(
         raise ValueError(
             f"{path} is of another network: choose another run folder with out=, or delete it."
         ) from error
-    wanted = [{name: group[name] for name in HELD} for group in optimiser.param_groups]
+    wanted = [[{name: group[name] for name in HELD} for group in one.param_groups] for one in optimisers]
     try:
-        optimiser.load_state_dict(state["optimiser"])
-    except ValueError as error:
+        for optimiser, held, told in zip(optimisers, wanted, state["optimisers"], strict=True):
+            optimiser.load_state_dict(told)
+            for group, given in zip(optimiser.param_groups, held, strict=True):
+                group.update(given)  # the checkpoint's are those that the run began with
+    except (KeyError, ValueError) as error:
         raise ValueError(
-            f"{path} is of a run in which other parts of the network learn: choose another run folder with "
-            "out=, or delete it."
+            f"{path} is of a run in which other parts of the network learn, or by another optimiser: choose "
+            "another run folder with out=, or delete it."
         ) from error
-    for group, given in zip(optimiser.param_groups, wanted, strict=True):
-        group.update(given)  # the checkpoint's are those that the run began with
     if average is not None and state["average"] is not None:
         average.load(state["average"], int(state["step"]))
     return int(state["step"]), float(state["seconds"]), dict(state["report"])

@@ -21,7 +21,8 @@ class Loop(Strict):
         precision: "32-true", or "bf16-mixed" where the hardware has bfloat16.
         threads: of PyTorch on the CPU; None leaves its default.
         compile: torch.compile; a minute or more at the start, for each size of crop.
-        weight_decay: of AdamW, for weights of two or more dimensions only.
+        optimiser: "adamw", or "muon" for the matrices and AdamW for the rest (`training.muon`).
+        weight_decay: for weights of two or more dimensions only.
         clip: largest norm of the gradient; None does not clip.
         average: decay of the exponential moving average of the weights, None keeps none. The average starts
             as a plain mean, so short runs are not dominated by the first weights.
@@ -33,6 +34,7 @@ class Loop(Strict):
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     threads: int | None = Field(default=None, gt=0)
     compile: bool = False
+    optimiser: Literal["adamw", "muon"] = "adamw"
     weight_decay: float = Field(default=0.05, ge=0)
     clip: float | None = Field(default=1.0, gt=0)
     average: float | None = Field(default=0.999, gt=0, lt=1)

@@ -20,6 +20,7 @@ from training.procedure import Loop
 from training.schedule import Schedule
 
 LOOP = Loop(device="cpu", save_every=2, validate_every=100, average=0.9, weight_decay=0.01)
+MUON = LOOP.model_copy(update={"optimiser": "muon"})
 SCHEDULE = Schedule(steps=7, lr=0.05, warmup=0.2)
 
 
@@ -101,7 +102,7 @@ def test_what_a_begun_run_is_told_anew_holds_from_there_on(tmp_path: Path) -> No
     with pytest.raises(Stop):
         run(tmp_path, batches=stopping(3), rates={"2.": 0.5})
     run(tmp_path, settings=LOOP.model_copy(update={"weight_decay": 0.5}), rates={"2.": 0.1})
-    groups = checkpoint.load(tmp_path / checkpoint.NAME)["optimiser"]["param_groups"]
+    groups = checkpoint.load(tmp_path / checkpoint.NAME)["optimisers"][0]["param_groups"]
     held = {(group["weight_decay"], group["rate"]) for group in groups}
     assert held == {(0.5, 1.0), (0.0, 1.0), (0.5, 0.1), (0.0, 0.1)}
 
@@ -115,14 +116,15 @@ def test_a_run_that_cannot_go_on_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "config.yaml").read_text() == before
 
 
-def test_a_killed_run_continues_as_if_it_had_not_stopped(tmp_path: Path) -> None:
-    whole, report = run(folder(tmp_path / "whole"))
+@pytest.mark.parametrize("settings", [LOOP, MUON])
+def test_a_killed_run_continues_as_if_it_had_not_stopped(tmp_path: Path, settings: Loop) -> None:
+    whole, report = run(folder(tmp_path / "whole"), settings=settings)
     assert report["steps"] == 7 and report["miou"] == 0.5
     killed = folder(tmp_path / "killed")
     with pytest.raises(Stop):
-        run(killed, batches=stopping(5))
+        run(killed, batches=stopping(5), settings=settings)
     assert checkpoint.load(killed / checkpoint.NAME)["step"] == 4
-    resumed, report = run(killed)
+    resumed, report = run(killed, settings=settings)
     assert report["steps"] == 7
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
     assert not torch.equal(next(iter(network().parameters())), next(iter(whole.parameters())))
@@ -192,10 +194,13 @@ def test_another_networks_checkpoint_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_of_a_run_that_learned_other_parts_is_refused(tmp_path: Path) -> None:
     run(folder(tmp_path / "run"))
     state = checkpoint.load(tmp_path / "run" / checkpoint.NAME)
-    state["optimiser"]["param_groups"].pop()
+    state["optimisers"][0]["param_groups"].pop()
     checkpoint.save(tmp_path / "run" / checkpoint.NAME, state)
-    with pytest.raises(ValueError, match="other parts of the network learn: choose another run folder"):
-        run(tmp_path / "run")
+    for settings in (LOOP, MUON):
+        with pytest.raises(
+            ValueError, match=r"other parts of the network learn, or by another optimiser: choose another run"
+        ):
+            run(tmp_path / "run", settings=settings)
 
 
 def test_event_files_tell_each_step_once_and_scores_where_they_were_taken(tmp_path: Path) -> None:
@@ -227,12 +232,13 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
 
 def plain() -> nn.Module:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1))
 
 
-def process(folder: Path) -> None:
+def process(folder: Path, optimiser: str) -> None:
     """One of however many processes: together they see eight samples a step."""
-    fabric = launch(LOOP)
+    settings = LOOP.model_copy(update={"optimiser": optimiser})
+    fabric = launch(settings)
     model, count = plain(), 8 // fabric.world_size
 
     def part(step: int, _: Callable[[int], float]) -> Iterator[Tensor]:
@@ -242,19 +248,20 @@ def process(folder: Path) -> None:
 
     fit(
         fabric, model, batches=part, loss=loss, evaluate=lambda _: {"miou": 0.0}, run=folder,
-        experiment=SCHEDULE, settings=LOOP, schedule=SCHEDULE, seed=3, images_per_step=8,
+        experiment=SCHEDULE, settings=settings, schedule=SCHEDULE, seed=3, images_per_step=8,
     )  # fmt: skip
 
 
-def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path) -> None:
-    process(folder(tmp_path / "one"))
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path, optimiser: str) -> None:
+    process(folder(tmp_path / "one"), optimiser)
     folder(tmp_path / "two")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     shared |= {"GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, __file__, str(tmp_path / "two")]
+    command = [sys.executable, __file__, str(tmp_path / "two"), optimiser]
     children = []
     for rank in ("0", "1"):
         environment = {**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank}
@@ -268,4 +275,4 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path) -> None:
 
 
 if __name__ == "__main__":
-    process(Path(sys.argv[1]))
+    process(Path(sys.argv[1]), sys.argv[2])
