@@ -153,7 +153,9 @@ def chosen(given: dict[str, str]) -> list[Camera]:
 
 
 def parameters_file(cameras: list[Camera], given: dict[str, str]) -> Path:
-    """What the command line says, by the full names of the nodes: so it goes before any other file."""
+    """What the command line says, as the last word on each node: of the sections that fit, rcl takes values
+    from the last, and a file seldom has one of this pattern.
+    """
     sections = {}
     for camera in cameras:
         said = {
@@ -164,7 +166,7 @@ def parameters_file(cameras: list[Camera], given: dict[str, str]) -> Path:
         # What it leaves empty stays as the parameters have it.
         section: dict[str, str | bool] = {name: value for name, value in said.items() if value}
         section |= {name: given[name] == "true" for name in ("autostart", "use_sim_time") if given[name]}
-        sections[absolute(camera.name, given)] = {"ros__parameters": section}
+        sections[f"/**/{camera.name}"] = {"ros__parameters": section}
     with NamedTemporaryFile("w", prefix="samseg_", suffix=".yaml", delete=False, encoding="utf-8") as file:
         yaml.safe_dump(sections, file, allow_unicode=True)
     return Path(file.name)

@@ -155,7 +155,7 @@ def test_two_processes_by_default_and_nothing_else(perception: Launched) -> None
     assert "rgbt_node:~/rgb:=/front/rgb" in rgbt.command
     # What was not given stays as the parameters have it.
     nothing = {"use_sim_time": False}
-    assert rgbt.said() == panorama.said() == {"/panorama_node": nothing, "/rgbt_node": nothing}
+    assert rgbt.said() == panorama.said() == {"/**/panorama_node": nothing, "/**/rgbt_node": nothing}
 
 
 def test_what_is_given_reaches_the_node_that_it_is_for(perception: Launched, tmp_path: Path) -> None:
@@ -170,11 +170,36 @@ def test_what_is_given_reaches_the_node_that_it_is_for(perception: Launched, tmp
     assert both.files[0] == {"/**": {"ros__parameters": {"threads": 1}}}
     common = {"device": "GPU", "autostart": False, "use_sim_time": False}
     assert both.said() == {
-        "/car/left/panorama_node": {"image_transport": "compressed", **common},
-        "/car/left/rgbt_node": {
+        "/**/panorama_node": {"image_transport": "compressed", **common},
+        "/**/rgbt_node": {
             "bundle": "mine", "rgb_transport": "compressed", "thermal_transport": "compressed", **common,
         },
     }  # fmt: skip
+
+
+def test_the_command_line_is_the_last_word(perception: Launched, tmp_path: Path) -> None:
+    rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed; pip install 'samseg_ros[ros]'")
+    given, said = tmp_path / "given.yaml", tmp_path / "said.yaml"
+    sections = {"/car/rgbt_node": "own", "/**": "of all"}  # the later one holds
+    given.write_text(
+        yaml.safe_dump(
+            {name: {"ros__parameters": {"device": word}} for name, word in sections.items()}, sort_keys=False
+        ),
+        encoding="utf-8",
+    )
+    (rgbt,) = perception.start(panorama="false", namespace="car", device="CPU", params_file=str(given))
+    said.write_text(yaml.safe_dump(rgbt.files[-1]), encoding="utf-8")
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    for files, word in (((given,), "of all"), ((given, said), "CPU")):
+        words = [word for file in files for word in ("--params-file", str(file))]
+        node = rclpy.create_node(
+            "rgbt_node", namespace="car", context=context, cli_args=["--ros-args", *words],
+            automatically_declare_parameters_from_overrides=True,
+        )  # fmt: skip
+        assert node.get_parameter("device").value == word
+        node.destroy_node()
+    rclpy.shutdown(context=context)
 
 
 def test_a_namespace_that_surrounds_the_file_counts(perception: Launched) -> None:
@@ -182,7 +207,6 @@ def test_a_namespace_that_surrounds_the_file_counts(perception: Launched) -> Non
 
     (rgbt,) = perception.start((PushRosNamespace("fleet"),), panorama="false", namespace="car", device="CPU")
     assert "__ns:=/fleet/car" in rgbt.command
-    assert list(rgbt.said()) == ["/fleet/car/rgbt_node"]
 
 
 def test_a_bag_sets_the_time_of_all_and_waits_for_their_topics(perception: Launched) -> None:
@@ -193,8 +217,8 @@ def test_a_bag_sets_the_time_of_all_and_waits_for_their_topics(perception: Launc
     command = " ".join(bag.command)
     assert "--clock --rate 2.0 --wait-for-subscribers" in command
     assert "--wait-topics /roof /car/thermal/image --loop" in command
-    assert panorama.said()["/car/panorama_node"]["use_sim_time"] is True
-    assert rgbt.said()["/car/rgbt_node"]["use_sim_time"] is True
+    assert panorama.said()["/**/panorama_node"]["use_sim_time"] is True
+    assert rgbt.said()["/**/rgbt_node"]["use_sim_time"] is True
 
 
 @pytest.mark.parametrize("composed", ["true", "false"])
@@ -206,7 +230,7 @@ def test_a_list_of_cameras_together_or_each_on_its_own(perception: Launched, com
     assert sorted(served) == ([names] if composed == "true" else sorted([name] for name in names))
     for one in started:
         assert one.behind("--cameras") == [path]
-        assert set(one.said()) == {f"/{name}" for name in names}
+        assert set(one.said()) == {f"/**/{name}" for name in names}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +263,7 @@ def test_the_panorama_alone_keeps_its_arguments(panorama: Launched) -> None:
     assert node.behind("--log-level") == ["debug"]
     assert "panorama_node:~/image:=/cam" in node.command
     assert node.said() == {
-        "/roof/panorama_node": {
+        "/**/panorama_node": {
             "bundle": "mine", "device": "CPU", "image_transport": "compressed", "autostart": True,
             "use_sim_time": True,
         }
