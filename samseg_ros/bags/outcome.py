@@ -10,7 +10,9 @@ from samseg_ros.flow.modality import STREAMS
 
 @dataclass
 class Outcome:
-    """`frames` labelled and `skipped`; `reasons` holds the first reason to skip per topic or folder."""
+    """`frames` labelled and `skipped`; `reasons` says why, of a bag for the first of each topic, of a folder
+    by the stems of its pictures.
+    """
 
     frames: int = 0
     skipped: int = 0

@@ -115,7 +115,7 @@ def write_masks(
 ) -> None:
     """Write ``STEM.png`` for each frame, ``labels.json`` and ``overlay/STEM.jpg`` into a new folder `out`.
 
-    Frames that cannot be read are skipped, and named in `outcome` under `source`; UserError where none can.
+    Frames that cannot be read are skipped, and named in `outcome` by their stems; UserError where none can.
     """
     table = drawing.bgr_table(bundle.labels)
     with draft(out) as folder:
@@ -126,7 +126,7 @@ def write_masks(
             try:
                 image, mask = label()
             except UserError as error:
-                outcome.skip(source, str(error))
+                outcome.skip(stem, str(error))
                 continue
             _write(folder / f"{stem}.png", mask)
             if overlay:

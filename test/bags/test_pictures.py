@@ -55,11 +55,13 @@ def test_one_picture_becomes_one_mask(pictures, tmp_path, bundle):
     assert (tmp_path / "mask_overlay.jpg").is_file()
 
 
-def test_an_unreadable_picture_is_skipped_and_named(pictures, tmp_path, bundle):
-    (pictures / "broken.jpg").write_bytes(b"\xff\xd8 no jpeg")
+def test_unreadable_pictures_are_skipped_and_named(pictures, tmp_path, bundle):
+    for name in ("broken", "worse"):
+        (pictures / f"{name}.jpg").write_bytes(b"\xff\xd8 no jpeg")
     summary = label(pictures, tmp_path / "out", bundle)
-    assert (summary["frames"], summary["skipped"]) == (2, 1)
-    assert "broken.jpg cannot be read" in summary["reasons"][str(pictures)]
+    assert (summary["frames"], summary["skipped"]) == (2, 2)
+    assert set(summary["reasons"]) == {"broken", "worse"}
+    assert "broken.jpg cannot be read" in summary["reasons"]["broken"]
 
 
 def test_what_opencv_would_fill_up_or_not_take_is_refused(pictures, monkeypatch):
