@@ -7,7 +7,6 @@ import itertools
 import os
 import subprocess
 import sys
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -80,7 +79,9 @@ def test_every_loop_gives_the_same_pairs(start, peer, domain, hot_bundle, tmp_pa
     begins = [i for i in range(1, len(indices)) if indices[i] < indices[i - 1]]
     loops = [indices[a:b] for a, b in itertools.pairwise(begins)]
     assert len(loops) >= 3
-    assert all(loop == whole for loop in loops), loops
-    assert Counter(indices).keys() == set(whole)
+    assert all(loop == [index for index in whole if index in loop] for loop in loops), loops
+    assert set(indices) == set(whole)
+    # What is missing of a loop was paired, but came faster than masks could be made.
+    assert len(loops) * len(whole) - sum(map(len, loops)) <= int(diagnosis.values["dropped"])
     assert int(diagnosis.values["jumps of stamps"]) >= 3
     assert node.process.poll() is None
