@@ -95,6 +95,10 @@ def test_a_picture_is_labelled(tmp_path, red_bundle, capsys):
         (("label", "missing", "out"), "missing does not exist"),
         (("label", ".", "."), "exists already"),
         (("evaluate", "nowhere", "--images", ".", "--labels", "."), "there is no model bundle 'nowhere'"),
+        (
+            ("bag", "out", "--image", ".", "--rgb-topic", "/a"),
+            "--rgb-topic names the topic of a camera that no",
+        ),
         (("demo", "--bundle", "nowhere"), "there is no model bundle 'nowhere'"),
         (("engine", "street_b0_rgbt", "--thermal", "."), "--thermal goes with --calibration"),
     ],

@@ -8,6 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from samseg_ros import arguments
+from samseg_ros.errors import UserError
+
+# The options that name topics, and the pictures that go to each.
+_TOPICS = {
+    "rgb_topic": ("--rgb-topic", "rgb", "rgbt"),
+    "thermal_topic": ("--thermal-topic", "thermal", "rgbt"),
+    "camera_topic": ("--topic", "camera"),
+}
 
 
 def add(command: argparse.ArgumentParser) -> None:
@@ -44,6 +52,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
     names = ("rgb", "thermal", "rgbt", "camera", "rgb_topic", "thermal_topic", "camera_topic")
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    for topic, (option, *cameras) in _TOPICS.items():
+        if topic in given and not any(camera in given for camera in cameras):
+            raise UserError(f"{option} names the topic of a camera that no pictures are given of.")
     start = START if options.start is None else options.start
     return bag_of_folders(
         Folders(**given), options.out, options.hz, start=start, compressed=options.compressed
