@@ -21,7 +21,8 @@ OPTIONAL = {
     "vision_msgs": "class names on ~/label_info as vision_msgs/LabelInfo (always on ~/labels as JSON)",
     "cv_bridge": "not needed: images are read without it",
     "message_filters": "not needed: frames are paired without it; for sync.method message_filters",
-    "launch": "`ros2 launch samseg_ros perception.launch.py`",
+    "ros2launch": "`ros2 launch samseg_ros perception.launch.py`",
+    "tf2_msgs": "the mounting of views on /tf_static",
 }
 _LAST_DOMAIN = 232  # those beyond have no ports
 _SENSIBLE = {"cv_bridge", "message_filters"}  # nothing is missing without these

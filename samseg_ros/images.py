@@ -162,12 +162,29 @@ def is_cut_off(data: bytes) -> bool:
     return True
 
 
+def check_color(data: Buffer) -> None:
+    """As :func:`check_compressed`, and ImageError for a grey PNG of 16 bits: it is no colour camera's, and 8
+    bits would leave little of it.
+    """
+    check_compressed(data)
+    if is_deep_grey(np.frombuffer(data, np.uint8)[:26].tobytes()):
+        raise ImageError(
+            "the compressed image is a grey PNG of 16 bits, as of a thermal camera; send colours, or 8 bits."
+        )
+
+
+def is_deep_grey(data: bytes) -> bool:
+    """Whether this is a PNG of 16 grey bits; its first 26 bytes tell."""
+    return data.startswith(b"\x89PNG\r\n\x1a\n") and data[24:26] in (b"\x10\x00", b"\x10\x04")
+
+
 def decode_compressed(data: Buffer, stored_as: str = "") -> np.ndarray:
     """uint8 [h, w, 3] BGR of a ``sensor_msgs/CompressedImage``'s data (JPEG, PNG, WebP).
 
     `stored_as` is its ``format``: image_transport compresses the mosaic of a Bayer camera as it is. Raises
-    ImageError where it is none of these, is cut off, or OpenCV cannot read it.
+    ImageError where it is none of these, is cut off, has 16 grey bits, or OpenCV cannot read it.
     """
+    check_color(data)
     pattern = compressed_mosaic(stored_as)
     if pattern is None:
         return _decoded(data, cv2.IMREAD_COLOR)
@@ -192,9 +209,10 @@ def compressed_mosaic(stored_as: str) -> str | None:
 def decode_compressed_thermal(data: Buffer) -> np.ndarray:
     """[h, w] uint8, or uint16 of a 16-bit PNG, of a thermal ``sensor_msgs/CompressedImage``'s data.
 
-    Grey pictures stored as colour are taken as grey. Raises ImageError as :func:`decode_compressed`, and for
-    false colours: their brightness is no temperature.
+    Grey pictures stored as colour are taken as grey. Raises ImageError as :func:`check_compressed`, where
+    OpenCV cannot read it, and for false colours: their brightness is no temperature.
     """
+    check_compressed(data)
     return single_channel(_decoded(data, cv2.IMREAD_UNCHANGED))
 
 
@@ -209,7 +227,6 @@ def single_channel(picture: np.ndarray) -> np.ndarray:
 
 
 def _decoded(data: Buffer, flags: int) -> np.ndarray:
-    check_compressed(data)
     encoded = np.frombuffer(data, np.uint8)
     try:
         image = cv2.imdecode(encoded, flags)

@@ -23,7 +23,9 @@ def test_the_keys_stay_as_they_are(no_ros):
         "ready",
     ]  # fmt: skip
     assert set(findings["runtimes"]) == set(engine.RUNTIMES)
-    assert set(findings["packages"]) == {"vision_msgs", "cv_bridge", "message_filters", "launch"}
+    assert set(findings["packages"]) == {
+        "vision_msgs", "cv_bridge", "message_filters", "ros2launch", "tf2_msgs",
+    }  # fmt: skip
     assert json.loads(json.dumps(findings)) == findings
 
 
@@ -57,7 +59,7 @@ def test_with_no_bundle_and_no_runtime_it_says_what_to_install(no_ros, monkeypat
     assert findings["ready"] is False
     advice = "\n".join(findings["install"])
     assert "pip install 'samseg_ros[openvino]'" in advice and "bundles: " in advice
-    assert "apt install ros-jazzy-vision-msgs ros-jazzy-launch" in advice
+    assert "apt install ros-jazzy-vision-msgs ros-jazzy-ros2launch ros-jazzy-tf2-msgs" in advice
     assert advice in check.text(findings).replace("\n  ", "\n")
 
 

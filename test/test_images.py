@@ -132,6 +132,16 @@ def test_broken_compressed_pictures_are_named(data: bytes) -> None:
         images.decode_compressed(data)
 
 
+def test_what_8_bits_would_leave_little_of_is_no_colour_picture() -> None:
+    heat = np.full((4, 6), 30_000, np.uint16)
+    png = cv2.imencode(".png", heat)[1].tobytes()
+    with pytest.raises(images.ImageError, match="grey PNG of 16 bits"):
+        images.decode_compressed(png)
+    np.testing.assert_array_equal(images.decode_compressed_thermal(png), heat)
+    deep_colours = cv2.imencode(".png", np.dstack([heat] * 3))[1].tobytes()
+    assert images.decode_compressed(deep_colours).shape == (4, 6, 3)
+
+
 HEAT = np.random.default_rng(2).integers(0, 1 << 16, (6, 8), np.uint16)
 
 

@@ -49,7 +49,7 @@ def read_header(message: Message, thermal: bool = False) -> Any:
     """
     content = deserialize(message)
     if message.channel.msgtype == COMPRESSED_IMAGE:
-        images.check_compressed(content.data)
+        (images.check_compressed if thermal else images.check_color)(content.data)
     else:
         check = images.check_thermal if thermal else images.check
         check(content.encoding, content.height, content.width, content.step, len(content.data))

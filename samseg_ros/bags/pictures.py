@@ -52,8 +52,14 @@ def read_as_stored(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """uint8 [h, w, 3] BGR; UserError where it cannot be read."""
-    return read_as_stored(path, cv2.IMREAD_COLOR)
+    """uint8 [h, w, 3] BGR; UserError where it cannot be read, or is a PNG of 16 grey bits."""
+    image = read_as_stored(path, cv2.IMREAD_COLOR)
+    with path.open("rb") as file:
+        if images.is_deep_grey(file.read(26)):
+            raise UserError(
+                f"{path} is a grey PNG of 16 bits, as of a thermal camera; give colours, or 8 bits."
+            )
+    return image
 
 
 def read_thermal_picture(path: Path) -> np.ndarray:
@@ -69,9 +75,16 @@ def read_thermal_picture(path: Path) -> np.ndarray:
 
 
 def label_picture(source: Path, out: Path, pipeline: Pipeline, overlay: bool = False) -> Outcome:
-    """One picture to one mask; the overlay goes beside it, named ``<stem>_overlay.jpg``."""
+    """One picture to one mask; the overlay goes beside it, named ``<stem>_overlay.jpg``.
+
+    Where `out` has no suffix it becomes a folder as of :func:`label_folder`.
+    """
+    if not out.suffix:
+        return _label_each([source], out, pipeline, overlay, str(source.parent))
     if out.suffix.lower() != ".png":
-        raise UserError(f"{out} is no PNG name; masks of single pictures are written as .png (lossless).")
+        raise UserError(
+            f"{out} is no PNG name; masks are PNGs (lossless); a name without suffix becomes a folder."
+        )
     image = read_picture(source)
     with draft(out) as path:
         mask = pipeline.run(image).mask
@@ -89,14 +102,17 @@ def label_folder(source: Path, out: Path, pipeline: Pipeline, overlay: bool = Fa
 
     Overlays go to ``overlay/`` in it. Pictures that cannot be read are skipped and named.
     """
+    return _label_each(pictures_in(source), out, pipeline, overlay, str(source))
 
+
+def _label_each(paths: list[Path], out: Path, pipeline: Pipeline, overlay: bool, source: str) -> Outcome:
     def label(path: Path) -> tuple[np.ndarray, np.ndarray]:
         image = read_picture(path)
         return image, pipeline.run(image).mask
 
     outcome = Outcome()
-    frames = {stem: partial(label, path) for stem, path in by_stem(pictures_in(source)).items()}
-    write_masks(frames, out, pipeline.bundle, overlay, outcome, str(source))
+    frames = {stem: partial(label, path) for stem, path in by_stem(paths).items()}
+    write_masks(frames, out, pipeline.bundle, overlay, outcome, source)
     return outcome
 
 

@@ -68,12 +68,7 @@ def _only(bag: Bag, stream: str, available: list[str]) -> str:
     candidates = [topic for topic in available if _looks_like(bag, topic) == stream]
     if stream == "thermal":
         candidates = [t for t in candidates if _THERMAL_NAME.search(t)] or candidates
-    # A camera that was recorded raw and compressed is one camera.
-    candidates = [
-        t
-        for t in candidates
-        if t.removesuffix("/compressed") not in candidates or not t.endswith("/compressed")
-    ]
+    candidates = _each_once(candidates)
     if len(candidates) == 1:
         return candidates[0]
     option = f"--{stream}-topic"
@@ -87,6 +82,21 @@ def _only(bag: Bag, stream: str, available: list[str]) -> str:
         f"several topics of {bag.path} may be {what} camera's ({', '.join(sorted(candidates))}); choose "
         f"with {option}."
     )
+
+
+def cameras(bag: Bag) -> list[str]:
+    """The image topics that are a camera's, as far as their names tell, each camera's once; if none, all."""
+    available = image_topics(bag)
+    return _each_once([topic for topic in available if not _OTHER_NAME.search(topic)]) or available
+
+
+def _each_once(topics: list[str]) -> list[str]:
+    """Without the compressed pictures of cameras that were recorded raw as well."""
+    return [
+        topic
+        for topic in topics
+        if topic.removesuffix("/compressed") not in topics or not topic.endswith("/compressed")
+    ]
 
 
 def _looks_like(bag: Bag, topic: str) -> str:

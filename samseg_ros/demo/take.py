@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from samseg_ros.bags.image_messages import read_image, read_thermal
 from samseg_ros.bags.pairs import Pair, plan
 from samseg_ros.bags.read import COMPRESSED_IMAGE, TYPES, Bag, Channel, Message, deserialize, image_topics
-from samseg_ros.bags.streams import find_streams
+from samseg_ros.bags.streams import cameras, find_streams
 from samseg_ros.bags.write import new_bag
 from samseg_ros.demo import folder as places
 from samseg_ros.demo.drive import Drive, Stamp, Stream, header_stamp, paired
@@ -20,18 +21,22 @@ _PERIODS_OF_SILENCE = 2.5  # recorded cameras keep no strict time
 
 
 def take(folder: Path, source: Path, topic: str | None, frames: int) -> Drive:
-    """The first `frames` readable images of one topic of a bag, as a bag in `folder`."""
+    """The first `frames` readable images of one topic of a bag, as a bag in `folder`.
+
+    Where none is named it is the first camera's; of several that is said.
+    """
     with Bag(source) as bag:
         available = image_topics(bag)
         if not available:
             raise UserError(f"{source} holds no images.")
-        if topic is None and len(available) > 1:
-            raise UserError(
-                f"{source} has several image topics; choose with --topic: {', '.join(available)}."
-            )
         if topic is not None and topic not in available:
             raise UserError(f"{source} has no images on '{topic}'; choose from: {', '.join(available)}.")
-        chosen = topic or available[0]
+        found = cameras(bag)
+        chosen = topic or found[0]
+        if topic is None and len(found) > 1:
+            print(
+                f"taking {chosen}; --topic takes another of {source}: {', '.join(found[1:])}", file=sys.stderr
+            )
         times: list[int] = []
         stamps: set[Stamp] = set()
         with new_bag(folder / places.DRIVE) as new:

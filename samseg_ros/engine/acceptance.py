@@ -74,6 +74,7 @@ def first_accepted(
     What was passed over stands in the engine's `fallback`. EngineError where no step is good enough.
     """
     passed: list[str] = []
+    refusals: list[EngineError] = []
     for step in STEPS[precision]:
         if passed:
             tell(f"{passed[-1]}; trying {step}")
@@ -81,11 +82,14 @@ def first_accepted(
             engine, found = attempt(step)
         except EngineError as error:
             passed.append(f"{step}: {str(error).rstrip('.')}")
+            refusals.append(error)
             continue
         if engine is not None and found >= minimum:
             engine.fallback = "; ".join(passed)
             return engine
         passed.append(f"{step} agrees with the reference on {found:.1%} of confident pixels")
+    if len(refusals) == len(passed) and len({str(error) for error in refusals}) == 1:
+        raise refusals[0]  # it is no matter of precision
     raise EngineError(f"no engine can be trusted: {'; '.join(passed)}; {minimum:.1%} is asked for.")
 
 

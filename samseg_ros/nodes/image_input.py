@@ -16,7 +16,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from samseg_ros.flow.window import Window
 from samseg_ros.images import ImageError
 from samseg_ros.nodes import messages
-from samseg_ros.nodes.qos import overridable
+from samseg_ros.nodes.qos import has_incompatible_writer, overridable
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -42,7 +42,8 @@ class ImageInput:
 
     A message that is not sound is counted and warned of, and goes no further: it cannot take the place of
     a good one that waits. With transport ``compressed`` the topic is the image's with ``/compressed``
-    appended after remapping, as image_transport does it. `content` says how the pixels are read.
+    appended after remapping, as image_transport does it, unless that is how it ends already. `content` says
+    how the pixels are read.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class ImageInput:
         self.received = 0
         self.malformed = 0
         self.last_reason = ""
-        self.incompatible = ""  # the QoS policy that keeps a publisher of this topic away
+        self._incompatible = ""  # the QoS policy that kept a publisher of this topic away last
         self.arrivals = Window()
         self.refusals = Window()
         self.transport_ms = Window()
         base = node.resolve_topic_name(topic)
-        kind, name = (CompressedImage, f"{base}/compressed") if transport == "compressed" else (Image, base)
+        kind, name = Image, base
+        if transport == "compressed":
+            kind, name = CompressedImage, f"{base.removesuffix('/compressed')}/compressed"
         events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible)
         self._subscription = node.create_subscription(
             kind,
@@ -85,6 +88,12 @@ class ImageInput:
         except ImageError as error:
             self.refuse(error)
             return None
+
+    @property
+    def incompatible(self) -> str:
+        """The QoS policy that keeps a publisher of this topic away now; empty where none is kept away."""
+        clash = self._incompatible and has_incompatible_writer(self._node, self._subscription)
+        return self._incompatible if clash else ""
 
     def publishers(self) -> int:
         """How many publish on the topic, as far as is known."""
@@ -126,8 +135,8 @@ class ImageInput:
         )
 
     def _on_incompatible(self, event: Any) -> None:
-        self.incompatible = qos_policy_name_from_kind(event.last_policy_kind)
+        self._incompatible = qos_policy_name_from_kind(event.last_policy_kind)
         self._node.get_logger().warning(
-            f"a publisher of {self.topic} offers an incompatible QoS ({self.incompatible}); "
+            f"a publisher of {self.topic} offers an incompatible QoS ({self._incompatible}); "
             "nothing will be received from it."
         )

@@ -40,7 +40,7 @@ class Content(NamedTuple):
 
 def _check_color(message: AnyImage) -> None:
     if isinstance(message, CompressedImage):
-        images.check_compressed(message.data)
+        images.check_color(message.data)
     else:
         images.check(message.encoding, message.height, message.width, message.step, len(message.data))
 

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, qos_policy_name_from_kind
 
-from samseg_ros.nodes.qos import IMAGE_QOS, LATCHED_QOS, overridable
+from samseg_ros.nodes.qos import IMAGE_QOS, LATCHED_QOS, has_incompatible_reader, overridable
 
 try:
     from rclpy.event_handler import PublisherEventCallbacks
@@ -23,7 +23,7 @@ class Publishers:
 
     def __init__(self, node: Node) -> None:
         self.node = node
-        self.incompatible: dict[str, str] = {}  # topic: the QoS policy that keeps a subscriber away
+        self._incompatible: dict[str, str] = {}  # topic: the QoS policy that kept a subscriber away last
         self._per_frame: dict[str, Publisher] = {}
         self._latched: dict[str, Publisher] = {}
 
@@ -34,6 +34,16 @@ class Publishers:
     def wanted(self) -> frozenset[str]:
         """Names of those made for each frame that somebody subscribes to."""
         return frozenset(name for name, it in self._per_frame.items() if it.get_subscription_count())
+
+    @property
+    def incompatible(self) -> dict[str, str]:
+        """By topic, the QoS policy that keeps a subscriber away now."""
+        everyone = (*self._per_frame.values(), *self._latched.values())
+        return {
+            it.topic_name: self._incompatible[it.topic_name]
+            for it in everyone
+            if it.topic_name in self._incompatible and has_incompatible_reader(self.node, it)
+        }
 
     def publish(self, name: str, message: Any) -> None:
         self._per_frame[name].publish(message)
@@ -58,9 +68,9 @@ class Publishers:
         name = self.node.resolve_topic_name(topic)
 
         def note(event: Any) -> None:
-            self.incompatible[name] = qos_policy_name_from_kind(event.last_policy_kind)
+            self._incompatible[name] = qos_policy_name_from_kind(event.last_policy_kind)
             self.node.get_logger().warning(
-                f"a subscriber of {name} asks for an incompatible QoS ({self.incompatible[name]}); "
+                f"a subscriber of {name} asks for an incompatible QoS ({self._incompatible[name]}); "
                 "nothing will be sent to it."
             )
 

@@ -10,11 +10,22 @@ from __future__ import annotations
 
 import copy
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
+from rclpy.publisher import Publisher
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSCompatibility,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
 
 from samseg_ros.nodes.parameters import Parameter
 
@@ -57,8 +68,27 @@ def overridable(node: Node, topic: str, side: str, profile: QoSProfile) -> dict[
     }
 
 
-def unused_overrides(node: Node) -> list[str]:
-    """A sentence about each override that was given to the node but is of no topic that it has now."""
+def has_incompatible_reader(node: Node, publisher: Publisher) -> bool:
+    """Whether somebody subscribes, as far as is known, with a QoS that this publisher does not serve."""
+    readers = node.get_subscriptions_info_by_topic(publisher.topic_name)
+    return any(_clash(publisher.qos_profile, reader.qos_profile) for reader in readers)
+
+
+def has_incompatible_writer(node: Node, subscription: Subscription) -> bool:
+    """Whether somebody publishes, as far as is known, with a QoS that this subscription does not take."""
+    writers = node.get_publishers_info_by_topic(subscription.topic_name)
+    return any(_clash(writer.qos_profile, subscription.qos_profile) for writer in writers)
+
+
+def _clash(offered: QoSProfile, asked: QoSProfile) -> bool:
+    compatibility, _ = qos_check_compatible(offered, asked)
+    return compatibility == QoSCompatibility.ERROR
+
+
+def unused_overrides(node: Node, given: Iterable[str]) -> list[str]:
+    """A sentence about each of these parameters, by their names behind ``qos_overrides.``, that is of no
+    topic that the node has now.
+    """
     topics = [f"{publisher.topic_name}.publisher" for publisher in node.publishers]
     topics += [f"{subscription.topic_name}.subscription" for subscription in node.subscriptions]
     possible = [
@@ -68,7 +98,7 @@ def unused_overrides(node: Node) -> list[str]:
         for policy in _POLICIES.values()
     ]
     sentences = []
-    for name in sorted(f"{_PREFIX}{given}" for given in node.get_parameters_by_prefix("qos_overrides")):
+    for name in sorted(f"{_PREFIX}{one}" for one in given):
         if name not in possible:
             near = difflib.get_close_matches(name, possible, 1, 0.0)
             sentences.append(f"parameter '{name}' has no effect; did you mean '{near[0]}'?")

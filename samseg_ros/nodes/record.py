@@ -21,7 +21,7 @@ from rclpy.subscription import Subscription
 
 from samseg_ros import ending
 from samseg_ros.bags.draft import refuse_existing
-from samseg_ros.bags.read import Channel
+from samseg_ros.bags.read import IMAGE, Channel
 from samseg_ros.bags.write import BagWriter, channel, new_bag
 from samseg_ros.errors import UserError
 from samseg_ros.nodes.message_types import message_class, recorded_qos, subscriber_profile
@@ -46,6 +46,8 @@ def record(out: Path, topics: list[str], duration: float | None = None) -> dict[
         _spinning_node() as (node, executor),
         new_bag(out, salvage=True) as writer,
     ):
+        for usual in (IMAGE, "std_msgs/msg/String"):  # to import them takes a time in which messages are lost
+            message_class(usual)
         tracks = [_Track(node, writer, topic) for topic in topics]
         print(f"waiting for {', '.join(topics)}", file=sys.stderr, flush=True)
         next_poll = 0.0

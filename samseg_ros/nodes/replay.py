@@ -26,7 +26,8 @@ from samseg_ros.errors import UserError
 from samseg_ros.nodes.message_types import message_class, publisher_profile
 
 CLOCK_HZ = 40.0  # as `ros2 bag play --clock`
-DISCOVERY_S = 1.0
+DISCOVERY_S = 3.0  # for a first subscriber, where the caller was not willing to wait
+_MOMENT_S = 1.0  # for the others then
 _NAMED_S = 60.0  # for the rest of the topics that the caller named, once one has a subscriber
 _OTHERS_S = 3.0  # for the other topics, where the caller was willing to wait
 _SETTLE_S = 0.3  # a subscriber that has been matched here may still be matching us
@@ -150,7 +151,7 @@ def _await_subscribers(path: Path, publishers: list[Publisher], options: ReplayO
     _wait(lambda: all(heard(found) for found in named if found), _NAMED_S)
     _wait(
         lambda: all(heard([publisher]) for publisher in publishers),
-        DISCOVERY_S if wait_s is None else _OTHERS_S,
+        _MOMENT_S if wait_s is None else _OTHERS_S,
     )
     time.sleep(_SETTLE_S)
 

@@ -92,6 +92,8 @@ class SegmentationNode(LifecycleNode):
         self, name: str, cameras: Cameras, load_engine: LoadEngine = engines.load, **options: Any
     ) -> None:
         super().__init__(name, automatically_declare_parameters_from_overrides=True, **options)
+        # Now: rclpy adds one for each topic.
+        self._qos_overrides = tuple(self.get_parameters_by_prefix("qos_overrides"))
         self._cameras = cameras
         self._load_engine = load_engine
         self._given = Parameters(self, cameras.parameters, cameras.check)
@@ -224,7 +226,7 @@ class SegmentationNode(LifecycleNode):
         self._cameras.open(self, self._settings, self._worker.inbox.put)
         topics = " and ".join(source.topic for source in self._cameras.inputs)
         self.get_logger().info(f"active: listening to {topics}")
-        for sentence in unused_overrides(self):
+        for sentence in unused_overrides(self, self._qos_overrides):
             self.get_logger().warning(sentence)
 
     def _deactivate(self) -> None:

@@ -53,6 +53,8 @@ def test_one_picture_becomes_one_mask(pictures, tmp_path, bundle):
     label(pictures / "a.png", tmp_path / "mask.png", bundle, overlay=True)
     assert cv2.imread(str(tmp_path / "mask.png"), cv2.IMREAD_UNCHANGED).shape == (32, 64)
     assert (tmp_path / "mask_overlay.jpg").is_file()
+    label(pictures / "a.png", tmp_path / "masks", bundle)
+    assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == ["a.png", "labels.json"]
 
 
 def test_unreadable_pictures_are_skipped_and_named(pictures, tmp_path, bundle):
@@ -72,6 +74,11 @@ def test_what_opencv_would_fill_up_or_not_take_is_refused(pictures, monkeypatch)
     for read in (read_picture, read_thermal_picture):
         with pytest.raises(UserError, match=r"cut\.jpg is a JPEG that was cut off"):
             read(pictures / "cut.jpg")
+
+    cv2.imwrite(str(pictures / "heat.png"), np.full((4, 6), 30_000, np.uint16))
+    assert read_thermal_picture(pictures / "heat.png")[0, 0] == 30_000
+    with pytest.raises(UserError, match=r"heat\.png is a grey PNG of 16 bits"):
+        read_picture(pictures / "heat.png")
 
     def too_large(data, flags):
         raise cv2.error("pixels <= CV_IO_MAX_IMAGE_PIXELS")

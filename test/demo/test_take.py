@@ -42,6 +42,18 @@ def test_frames_at_most(tmp_path):
     assert drive.hz == pytest.approx(10)
 
 
+def test_of_several_topics_it_is_the_first_camera_that_is_taken(tmp_path, capsys):
+    with new_bag(tmp_path / "in") as bag:
+        for topic in ("/front/mask", "/front/overlay", "/front", "/rear"):
+            bag.write_message(channel(topic, IMAGE), START, image_message(half_red(), START))
+        for topic in ("/front/compressed", "/front/overlay/compressed"):
+            bag.write_message(channel(topic, COMPRESSED_IMAGE), START, compressed_message(half_red(), START))
+    drive = drives.take(tmp_path, tmp_path / "in", None, 80)
+    assert drive.streams == (Stream("image", "/front"),)
+    said = capsys.readouterr().err
+    assert said == f"taking /front; --topic takes another of {tmp_path / 'in'}: /rear\n"
+
+
 def test_frames_with_one_stamp_are_told_apart_by_their_log_times(tmp_path):
     with new_bag(tmp_path / "in") as bag:
         for i in range(3):
@@ -60,7 +72,6 @@ def test_what_cannot_be_taken_is_said_in_one_sentence(tmp_path):
         bag.write_message(channel("/c", COMPRESSED_IMAGE), 1, message)
     for path, topic, sentence in (
         (tmp_path / "missing", None, "does not exist"),
-        (source, None, "several image topics; choose with --topic: /front, /rear/compressed"),
         (source, "/left", "no images on '/left'; choose from"),
         (tmp_path / "text", None, "holds no images"),
         (tmp_path / "broken", None, "no readable image on '/c'"),

@@ -185,6 +185,14 @@ def test_a_step_may_be_known_to_disagree_without_being_made() -> None:
     assert first_accepted("bf16", 0.9, answers.__getitem__, lambda _: None) is good
 
 
+def test_what_no_precision_mends_is_said_once() -> None:
+    def attempt(step: str) -> tuple[None, float]:
+        raise EngineError("there is no such device.")
+
+    with pytest.raises(EngineError, match=r"^there is no such device\.$"):
+        first_accepted("fp16", 0.9, attempt, lambda _: None)
+
+
 class Broken:
     """A real engine that loses its labels at the right half of the picture."""
 

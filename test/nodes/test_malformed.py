@@ -72,6 +72,7 @@ def test_compressed(start, peer, bundle_directory, picture):
         "no JPEG, PNG or WebP": b"\x00\x01\x02\x03",
         "0 bytes": b"",
         "cut off": jpeg[:-40],
+        "grey PNG of 16 bits": cv2.imencode(".png", picture[..., 0].astype(np.uint16))[1].tobytes(),
         "cannot be decoded": jpeg[:60] + jpeg[-2:],  # begins and ends well: found out by the decoder
     }
     peer.prime(camera, CompressedImage(data=png), masks)

@@ -85,13 +85,14 @@ def test_labels_are_latched_for_who_comes_late(start, peer, bundle_directory):
         assert [c.class_name for c in infos[0].class_map] == list(STREET11.names)
 
 
+@pytest.mark.parametrize("topic", ["/roof/image_raw", "/roof/image_raw/compressed"])
 def test_compressed_images_come_on_the_topic_that_image_transport_would_use(
-    start, peer, bundle_directory, picture
+    start, peer, bundle_directory, picture, topic
 ):
     start(
         "panorama_node",
         "-r",
-        "~/image:=/roof/image_raw",
+        f"~/image:={topic}",
         bundle=bundle_directory,
         image_transport="compressed",
     )

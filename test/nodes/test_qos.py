@@ -37,12 +37,14 @@ def test_cameras_and_consumers_of_every_kind(start, peer, bundle_directory, pict
 def test_a_consumer_that_cannot_be_served_is_named(start, peer, bundle_directory):
     node = start(bundle=bundle_directory)
     peer.diagnosis(lambda d: d.values["state"] == "active", "active")
-    peer.collect(Image, "/panorama_node/mask", LATCHED)
+    consumer = peer.node.create_subscription(Image, "/panorama_node/mask", lambda _: None, LATCHED)
     diagnosis = peer.diagnosis(lambda d: d.values["incompatible QoS"] != "", "an incompatible consumer")
     assert diagnosis.level == "WARN"
     assert "/panorama_node/mask" in diagnosis.message
     assert "DURABILITY" in diagnosis.message
     assert "a subscriber of /panorama_node/mask asks for an incompatible QoS" in node.log
+    peer.node.destroy_subscription(consumer)
+    peer.diagnosis(lambda d: d.values["incompatible QoS"] == "", "that it has left")
 
 
 def test_users_set_the_qos_of_any_topic(start, peer, bundle_directory, picture):
@@ -59,10 +61,12 @@ def test_users_set_the_qos_of_any_topic(start, peer, bundle_directory, picture):
     peer.until(lambda: late, "the last mask, for who comes late")
 
     hasty = QoSProfile(depth=1, reliability=BEST_EFFORT)
-    peer.node.create_publisher(Image, "/roof/image", hasty)
+    camera = peer.node.create_publisher(Image, "/roof/image", hasty)
     peer.diagnosis(
         lambda d: "incompatible QoS on /roof/image: RELIABILITY" in d.message, "a camera too hasty"
     )
+    peer.node.destroy_publisher(camera)
+    peer.diagnosis(lambda d: "incompatible QoS" not in d.message, "that it has left")
     assert "is unknown" not in node.log
     assert "has no effect" not in node.log
 
@@ -79,6 +83,18 @@ def test_overrides_that_cannot_be_meant_are_named(start, peer, bundle_directory)
     assert peer.transition("panorama_node", "configure")
     assert peer.transition("panorama_node", "activate")
     peer.until(lambda: f"'{mask}.dept' has no effect; did you mean '{mask}.depth'?" in node.log, "a warning")
+
+
+def test_what_the_node_had_for_other_topics_before_is_nobodys_mistake(start, peer, bundle_directory):
+    node = start(bundle=bundle_directory)
+    peer.diagnosis(lambda d: d.values["state"] == "active", "active")
+    assert peer.transition("panorama_node", "deactivate")
+    assert peer.transition("panorama_node", "cleanup")
+    assert peer.set("panorama_node", image_transport="compressed")[0].successful
+    assert peer.transition("panorama_node", "configure")
+    assert peer.transition("panorama_node", "activate")
+    peer.until(lambda: "listening to /panorama_node/image/compressed" in node.log, "the other topic")
+    assert "has no effect" not in node.log
 
 
 def test_silence_is_reported_with_the_topic(start, peer, bundle_directory):

@@ -45,12 +45,6 @@ class Shape:
             normal = normal / np.linalg.norm(normal, axis=-1, keepdims=True)
         return Shape((self.tri * s) @ turn + np.array([x, y, z], np.float32), normal @ turn, self.uv)
 
-    def rotated(self, turn: Reals) -> Shape:
-        """A copy turned by a rotation matrix (3, 3)."""
-        return Shape(
-            (self.tri @ turn.T).astype(np.float32), (self.normal @ turn.T).astype(np.float32), self.uv
-        )
-
 
 def joined(shapes: Iterable[Shape]) -> Shape:
     """All triangles of several shapes as one shape."""
