@@ -131,8 +131,8 @@ def opening(document: Result, document_link: str) -> str:
         machine = document["machine"]
         versions = [f"{name} {version}" for name, version in machine["packages"].items()]
         about = f"""
-            Measured on {machine["date"][:10]} on {machine["cpu"]}, {machine["cores"]} cores,
-            {machine["memory_gb"]:g} GB of memory, {machine["system"]}, Python {machine["python"]},
+            Measured on {machine["date"][:10]}, with the bundles of that day, on {machine["cpu"]},
+            {machine["cores"]} cores, {machine["memory_gb"]:g} GB of memory, {machine["system"]}, Python {machine["python"]},
             {", ".join(versions)}. Every figure is the median of several rounds, with the lowest and the
             highest round in brackets, and as whiskers in the plots; one alone is given where they do not
             differ. Candidates took turns within a round, and a ratio is the median of the rounds' ratios, so
