@@ -132,13 +132,13 @@ def opening(document: Result, document_link: str) -> str:
         versions = [f"{name} {version}" for name, version in machine["packages"].items()]
         about = f"""
             Measured on {machine["date"][:10]}, with the bundles of that day, on {machine["cpu"]},
-            {machine["cores"]} cores, {machine["memory_gb"]:g} GB of memory, {machine["system"]}, Python {machine["python"]},
-            {", ".join(versions)}. Every figure is the median of several rounds, with the lowest and the
-            highest round in brackets, and as whiskers in the plots; one alone is given where they do not
-            differ. Candidates took turns within a round, and a ratio is the median of the rounds' ratios, so
-            each is within one run. p50 and p95 are the median and the 95th percentile over the frames of a
-            round. Nothing else should run meanwhile; the load average of the minute before was
-            {machine["load_average"][0]:g}.
+            {machine["cores"]} cores, {machine["memory_gb"]:g} GB of memory, {machine["system"]},
+            Python {machine["python"]}, {", ".join(versions)}. Every figure is the median of several
+            rounds, with the lowest and the highest round in brackets, and as whiskers in the plots; one
+            alone is given where they do not differ. Candidates took turns within a round, and a ratio is
+            the median of the rounds' ratios, so each is within one run. p50 and p95 are the median and the
+            95th percentile over the frames of a round. Nothing else should run meanwhile; the load average
+            of the minute before was {machine["load_average"][0]:g}.
             """
         if document_link:
             about += f"All figures are in [{Path(document_link).name}]({document_link}). "

@@ -84,8 +84,8 @@ class Settings(Strict):
         init: run folder or bundle whose weights to start from; its label set must be the same. A run with
             thermal that starts from one without ignores thermal at first.
         thermal: random changes of thermal pictures, and how often a stream is hidden.
-        onto_panorama: how often, of task panorama, pinhole pictures are pasted onto a labelled panorama rather
-            than onto a blank one.
+        onto_panorama: how often, of task panorama, pinhole pictures are pasted onto a labelled panorama and
+            not onto a blank one.
         around: how many pinhole pictures go on one panorama at most.
         windows: sizes of training pictures; the last entry whose `since` has passed counts. Small pictures
             first are cheap.
