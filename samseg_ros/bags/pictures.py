@@ -38,11 +38,17 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def read_as_stored(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
-    """What :func:`cv2.imread` makes of a picture; UserError where it cannot be read, or is a cut-off JPEG."""
+    """What :func:`cv2.imread` makes of a picture; UserError where it cannot be read, is a cut-off JPEG, or
+    colours are asked of a PNG of 16 grey bits.
+    """
     try:
         data = path.read_bytes()
         if images.is_cut_off(data):
             raise UserError(f"{path} is a JPEG that was cut off; copy it again.")
+        if flags == cv2.IMREAD_COLOR and images.is_deep_grey(data):
+            raise UserError(
+                f"{path} is a grey PNG of 16 bits, as of a thermal camera; give colours, or 8 bits."
+            )
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except (OSError, cv2.error):  # cv2: nothing in it, or more pixels than OpenCV takes
         image = None
@@ -52,14 +58,8 @@ def read_as_stored(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """uint8 [h, w, 3] BGR; UserError where it cannot be read, or is a PNG of 16 grey bits."""
-    image = read_as_stored(path, cv2.IMREAD_COLOR)
-    with path.open("rb") as file:
-        if images.is_deep_grey(file.read(26)):
-            raise UserError(
-                f"{path} is a grey PNG of 16 bits, as of a thermal camera; give colours, or 8 bits."
-            )
-    return image
+    """uint8 [h, w, 3] BGR; UserError as of :func:`read_as_stored`."""
+    return read_as_stored(path, cv2.IMREAD_COLOR)
 
 
 def read_thermal_picture(path: Path) -> np.ndarray:
