@@ -19,9 +19,10 @@ from tqdm import tqdm
 from samseg_ros import bundle as bundles
 from samseg_ros import engine
 from samseg_ros.errors import UserError
-from samseg_ros.evaluate import check_streams, check_vertical_fov, pair, predictor
+from samseg_ros.evaluate import check_streams, pair, predictor
 from samseg_ros.labels import class_id
 from samseg_ros.light import light
+from samseg_ros.pipeline import check_vertical_fov
 
 CLASSES = ("person", "bicycle", "car")  # in the order of their numbers in files
 SMALLEST = 100  # px²: smaller boxes need not be found

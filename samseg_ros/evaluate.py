@@ -19,7 +19,7 @@ from samseg_ros.bags.pictures import is_picture, read_as_stored, read_picture, r
 from samseg_ros.errors import UserError
 from samseg_ros.labels import UNLABELED, label_map
 from samseg_ros.metrics import Confusion
-from samseg_ros.pipeline import Pipeline, RgbtPipeline
+from samseg_ros.pipeline import Pipeline, RgbtPipeline, check_vertical_fov
 from samseg_ros.thermal import Scaling, ThermalScale
 
 # Cityscapes (and KITTI semantics, which copies it) names picture and label of one frame differently.
@@ -118,14 +118,6 @@ def check_streams(
         raise UserError(f"--streams {streams} needs RGB pictures; give --rgb too.")
     if thermal is None and streams in ("both", "thermal"):
         raise UserError(f"--streams {streams} needs thermal pictures, and a bundle that takes them.")
-
-
-def check_vertical_fov(bundle: bundles.Bundle, vertical_fov: float | None) -> None:
-    """UserError where `bundle` sees no panoramas, which alone have it."""
-    if vertical_fov is not None and bundle.task != "panorama":
-        raise UserError(
-            f"--vertical-fov is for panoramas, but bundle '{bundle.name}' is for task {bundle.task}."
-        )
 
 
 # The size (height, width) of what was seen, and its mask uint8 [h, w], which may have another size.

@@ -12,6 +12,7 @@ import numpy as np
 from samseg_ros import panorama
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Engine
+from samseg_ros.errors import UserError
 from samseg_ros.registration import Registration
 from samseg_ros.thermal import ThermalScale
 
@@ -28,6 +29,14 @@ class Result:
     mask: np.ndarray
     confidence: np.ndarray | None
     inference: float
+
+
+def check_vertical_fov(bundle: Bundle, vertical_fov: float | None) -> None:
+    """UserError where `bundle` sees no panoramas, which alone have it."""
+    if vertical_fov is not None and bundle.task != "panorama":
+        raise UserError(
+            f"--vertical-fov is for panoramas, but bundle '{bundle.name}' is for task {bundle.task}."
+        )
 
 
 class Pipeline:

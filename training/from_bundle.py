@@ -27,12 +27,12 @@ def is_bundle(folder: Path) -> bool:
     return (folder / "bundle.yaml").is_file()
 
 
-def learned_from(start: Path, run: Path) -> list[dict[str, Any]]:
+def learned_from(start: Path) -> list[dict[str, Any]]:
     """The sets that a bundle learned from, or a run as of `training.run_folder.learned_from`."""
     if is_bundle(start):
         told: list[dict[str, Any]] = bundle.load(start).training["data"]
         return told
-    return run_folder.learned_from(start, run)
+    return run_folder.learned_from(start)
 
 
 @torch.no_grad()

@@ -200,19 +200,13 @@ HELD = ("weight_decay", "rate")
 def _optimisers(
     network: nn.Module, settings: Loop, rates: Mapping[str, float], lr: float
 ) -> list[torch.optim.Optimizer]:
-    """AdamW, and before it Muon for the matrices where that is wanted."""
+    """AdamW; and before it Muon, for the matrices, where that is wanted."""
     learning = {name: one for name, one in network.named_parameters() if one.requires_grad}
-    matrices = {
-        name for name, one in learning.items() if settings.optimiser == "muon" and muon.suits(name, one)
-    }
-    groups = [
-        _groups(
-            {name: one for name, one in learning.items() if (name in matrices) is wanted}, settings, rates
-        )
-        for wanted in (True, False)
-    ]
-    kinds = (muon.Muon, torch.optim.AdamW)
-    return [kind(found, lr=lr) for kind, found in zip(kinds, groups, strict=True) if found]
+    wanted = settings.optimiser == "muon"
+    matrices = {name: one for name, one in learning.items() if wanted and muon.suits(name, one)}
+    others = {name: one for name, one in learning.items() if name not in matrices}
+    kinds = ((muon.Muon, matrices), (torch.optim.AdamW, others))
+    return [kind(_groups(part, settings, rates), lr=lr) for kind, part in kinds if part]
 
 
 def _groups(

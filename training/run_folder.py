@@ -57,23 +57,27 @@ def results(run: Path) -> dict[str, Any]:
     return told
 
 
-def learned_from(start: Path, run: Path) -> list[dict[str, Any]]:
-    """The sets that the finished run `start` learned from, those of what it started from included.
-
-    Where `run` goes on from its own checkpoint and `start` is gone, what `run` has told before; that has its
-    own sets too.
+def learned_from(run: Path) -> list[dict[str, Any]]:
+    """The sets that a finished run learned from, those of what it started from included.
 
     Raises:
-        ValueError: `start` is not finished, or not there: a model must tell what went into it.
+        ValueError: it is not finished, or not there: a model must tell what went into it.
     """
-    known = start if start.exists() or not finished(run) else run
-    if not finished(known):
+    if not finished(run):
         raise ValueError(
-            f"{known} has no {RESULTS}, which tells what it learned from: let that run finish, or give "
-            "another."
+            f"{run} has no {RESULTS}, which tells what it learned from: let that run finish, or give another."
         )
-    found: list[dict[str, Any]] = results(known)["data"]
+    found: list[dict[str, Any]] = results(run)["data"]
     return found
+
+
+def told_before(run: Path, *starts: Path) -> list[dict[str, Any]] | None:
+    """What `run` learned from, as it has told where it is finished; None where all of its `starts` are there
+    and can tell it anew, or it is not finished.
+    """
+    if finished(run) and not all(start.exists() for start in starts):
+        return learned_from(run)
+    return None
 
 
 def write_results(run: Path, told: Mapping[str, Any]) -> None:

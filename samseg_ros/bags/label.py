@@ -26,7 +26,7 @@ from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Engine
 from samseg_ros.errors import UserError
 from samseg_ros.lens import CalibrationError
-from samseg_ros.pipeline import Pipeline, RgbtPipeline
+from samseg_ros.pipeline import Pipeline, RgbtPipeline, check_vertical_fov
 from samseg_ros.thermal import ThermalError, ThermalScale
 
 
@@ -86,10 +86,7 @@ def _check_task(
             f"bundle '{bundle.name}' takes an RGB and a thermal camera; give --rgb-topic and --thermal-topic "
             "in place of --topic."
         )
-    if bundle.task != "panorama" and vertical_fov is not None:
-        raise UserError(
-            f"--vertical-fov is for panoramas, but bundle '{bundle.name}' is for task {bundle.task}."
-        )
+    check_vertical_fov(bundle, vertical_fov)
     if bundle.task != "rgbt" and pairs not in (None, PairOptions()):
         raise UserError(
             f"options for RGB and thermal were given, but bundle '{bundle.name}' is for task {bundle.task}; "

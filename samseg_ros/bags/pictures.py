@@ -37,29 +37,17 @@ def pictures_in(folder: Path) -> list[Path]:
     return found
 
 
-def read_as_stored(path: Path, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
-    """What :func:`cv2.imread` makes of a picture; UserError where it cannot be read, is a cut-off JPEG, or
-    colours are asked of a PNG of 16 grey bits.
-    """
-    try:
-        data = path.read_bytes()
-        if images.is_cut_off(data):
-            raise UserError(f"{path} is a JPEG that was cut off; copy it again.")
-        if flags == cv2.IMREAD_COLOR and images.is_deep_grey(data):
-            raise UserError(
-                f"{path} is a grey PNG of 16 bits, as of a thermal camera; give colours, or 8 bits."
-            )
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except (OSError, cv2.error):  # cv2: nothing in it, or more pixels than OpenCV takes
-        image = None
-    if image is None:
-        raise UserError(f"{path} cannot be read as a picture.")
-    return image
+def read_as_stored(path: Path) -> np.ndarray:
+    """[h, w] or [h, w, 3 or 4], of the file's dtype; UserError where it is no picture, or a cut-off JPEG."""
+    return _decoded(path, _content(path), cv2.IMREAD_UNCHANGED)
 
 
 def read_picture(path: Path) -> np.ndarray:
-    """uint8 [h, w, 3] BGR; UserError as of :func:`read_as_stored`."""
-    return read_as_stored(path, cv2.IMREAD_COLOR)
+    """uint8 [h, w, 3] BGR; UserError as of :func:`read_as_stored`, and for a PNG of 16 grey bits."""
+    data = _content(path)
+    if images.is_deep_grey(data):
+        raise UserError(f"{path} is a grey PNG of 16 bits, as of a thermal camera; give colours, or 8 bits.")
+    return _decoded(path, data, cv2.IMREAD_COLOR)
 
 
 def read_thermal_picture(path: Path) -> np.ndarray:
@@ -72,6 +60,26 @@ def read_thermal_picture(path: Path) -> np.ndarray:
     if values.dtype not in (np.uint8, np.uint16, np.float32):
         raise UserError(f"{path} is {values.dtype}; thermal pictures must have 8 bits, 16 bits or float32.")
     return values
+
+
+def _content(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    if images.is_cut_off(data):
+        raise UserError(f"{path} is a JPEG that was cut off; copy it again.")
+    return data
+
+
+def _decoded(path: Path, data: bytes, flags: int) -> np.ndarray:
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:  # nothing in it, or more pixels than OpenCV takes
+        image = None
+    if image is None:
+        raise UserError(f"{path} cannot be read as a picture.")
+    return image
 
 
 def label_picture(source: Path, out: Path, pipeline: Pipeline, overlay: bool = False) -> Outcome:

@@ -245,7 +245,9 @@ def validate(
 def learned_from(settings: Settings, sets: Sequence[Sequence[Panorama]]) -> list[dict[str, Any]]:
     """The sets, those of what assistant and student started from included."""
     starts = [one for one in (settings.assistant, settings.student.init) if one is not None]
-    found = [one for start in starts for one in from_bundle.learned_from(start, settings.run)]
+    if told := run_folder.told_before(settings.run, *starts):
+        return told
+    found = [one for start in starts for one in from_bundle.learned_from(start)]
     own = [
         {"kind": one.kind, "path": one.path.name, "images": len(part), "labels": False}
         for one, part in zip(settings.data, sets, strict=True)

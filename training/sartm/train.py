@@ -180,7 +180,8 @@ def learned_from(settings: Settings, sets: Sequence[Sequence[Sample]]) -> list[d
         for one, part in zip(settings.data, sets, strict=True)
     ]
     if settings.init is not None:
-        return [*run_folder.learned_from(settings.init, settings.run), *own]
+        told = run_folder.told_before(settings.run, settings.init)
+        return told or [*run_folder.learned_from(settings.init), *own]
     wanted = settings.backbone
     if isinstance(wanted, Sam2Backbone) or not run_folder.finished(wanted.checkpoint.parent):
         return own

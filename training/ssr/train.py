@@ -194,11 +194,14 @@ def learned_from(
     """The sets, those of the run that `network.init` names included."""
     found: list[dict[str, Any]] = []
     if settings.network.init is not None:
-        found += run_folder.learned_from(settings.network.init, settings.run)
+        if told := run_folder.told_before(settings.run, settings.network.init):
+            return told
+        found += run_folder.learned_from(settings.network.init)
     for one, part in zip(settings.source, source, strict=True):
         found.append({"kind": one.kind, "path": one.path.name, "images": len(part)})
     if settings.self_training is not None:
         for unseen, pictures in zip(settings.target, target, strict=True):
-            told = {"kind": unseen.kind, "path": unseen.path.name, "images": len(pictures)}
-            found.append({**told, "labels": False})
+            found.append(
+                {"kind": unseen.kind, "path": unseen.path.name, "images": len(pictures), "labels": False}
+            )
     return found

@@ -170,7 +170,10 @@ def learned_from(settings: Settings, sets: tuple[tuple[Sample, ...], ...]) -> li
         {"kind": one.kind, "path": one.path.name, "images": len(part), "weight": one.weight}
         for one, part in zip(settings.data, sets, strict=True)
     ]
-    return own if settings.init is None else [*from_bundle.learned_from(settings.init, settings.run), *own]
+    if settings.init is None:
+        return own
+    told = run_folder.told_before(settings.run, settings.init)
+    return told or [*from_bundle.learned_from(settings.init), *own]
 
 
 def batches(

@@ -127,6 +127,9 @@ def test_a_run_starts_from_a_bundle_and_tells(
     assert "trained from the weights of model." in (tmp_path / "again/card.md").read_text()
     assert main(words(data, tmp_path / "b", f"init={model}", "network.decoder=32")) == 2
     assert "is of another network: choose one with the same" in capsys.readouterr().err
+    shutil.rmtree(model)  # a finished run has told what it learned from
+    assert main(words(data, out, f"init={model}", *still)) == 0
+    assert json.loads((out / "results.json").read_text())["data"] == second["data"]
 
 
 @pytest.fixture(scope="module")
