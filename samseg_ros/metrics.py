@@ -29,17 +29,18 @@ class Confusion:
             raise ValueError(
                 f"prediction is {prediction.shape} and truth is {truth.shape}; both must have one shape."
             )
-        counted = truth != UNLABELED
-        true_ids = truth[counted].astype(np.int64)
-        if true_ids.size and true_ids.max() >= self.num_classes:
+        # Of each pair of ids; several times as fast as picking the pixels that count.
+        pairs = np.bincount((truth.astype(np.uint16) * 256 + prediction).reshape(-1), minlength=256 * 256)
+        pairs = pairs.reshape(256, 256)
+        wrong = self.num_classes + np.flatnonzero(pairs[self.num_classes : UNLABELED].any(axis=1))
+        if wrong.size:
             raise ValueError(
-                f"truth holds id {true_ids.max()}, but ids go from 0 to {self.num_classes - 1} "
+                f"truth holds id {wrong.max()}, but ids go from 0 to {self.num_classes - 1} "
                 f"({UNLABELED} for void); map the labels first."
             )
-        predicted = np.minimum(prediction[counted].astype(np.int64), self.num_classes)
-        width = self.num_classes + 1
-        counts = np.bincount(true_ids * width + predicted, minlength=self.num_classes * width)
-        self.counts += counts.reshape(self.num_classes, width)
+        true = pairs[: self.num_classes]
+        self.counts[:, :-1] += true[:, : self.num_classes]
+        self.counts[:, -1] += true[:, self.num_classes :].sum(axis=1)
 
     def iou(self) -> np.ndarray:
         """float64 [num_classes] in 0..1: TP / (TP + FP + FN); nan for a class neither true nor predicted."""
