@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ _INK, _PAPER, _FAINT = (235, 235, 235), (24, 22, 20), (150, 150, 150)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _BAR = 32  # height of a caption in pixels
 _GAP = 10  # between panels of a sheet
+_of_all_threads = threading.Lock()  # they have one stderr
 
 
 class Video:
@@ -120,15 +122,16 @@ def write_sheets(path: Path, sheets: Sequence[np.ndarray]) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps C code off stderr, where FFmpeg complains that WebM knows VP8 by another tag."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with _of_all_threads:
+        sys.stderr.flush()
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def _caption(

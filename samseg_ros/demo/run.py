@@ -9,6 +9,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from samseg_ros.bundle import Bundle
 from samseg_ros.demo import folder as places
 from samseg_ros.demo import render as rendering
 from samseg_ros.demo.drive import Drive
+from samseg_ros.demo.measure import Pace, Recording
 from samseg_ros.demo.pictures import write_sheets
 from samseg_ros.demo.present import Presented, present
 from samseg_ros.demo.programs import Programs
@@ -79,7 +81,6 @@ def demo(options: DemoOptions) -> dict[str, Any]:
             Leg(bundle, folder / bundle.task if i else folder, bundle.task if i else "")
             for i, bundle in enumerate(loaded)
         ]
-        presented: list[Presented] = []
         with Programs(folder / places.LOGS, options.out / places.LOGS, _environment()) as programs:
             drives = _drives(legs, options, programs)
             recorded = []
@@ -91,8 +92,8 @@ def demo(options: DemoOptions) -> dict[str, Any]:
                 recording = drive_through(leg.folder, leg.bundle, drive, pace, programs, prefix)
                 recorded.append((leg, recording, pace))
         _say("drawing the report")
-        for leg, recording, pace in recorded:
-            presented.append(present(leg.folder, leg.bundle, recording, pace))
+        with ThreadPoolExecutor() as pool:  # a video, which is most of it, keeps one core busy
+            presented = list(pool.map(_presented, recorded))
         summary = _summary(legs, presented, started)
         write_sheets(folder / places.SHEET, [one.sheet for one in presented])
         report = page([one.report for one in presented])
@@ -101,6 +102,11 @@ def demo(options: DemoOptions) -> dict[str, Any]:
         (folder / places.SUMMARY).write_text(text + "\n", encoding="utf-8")
     _say_where(options.out, legs, presented, summary["seconds"])
     return summary
+
+
+def _presented(recorded: tuple[Leg, Recording, Pace]) -> Presented:
+    leg, recording, pace = recorded
+    return present(leg.folder, leg.bundle, recording, pace)
 
 
 def _summary(legs: Sequence[Leg], presented: Sequence[Presented], started: float) -> dict[str, Any]:

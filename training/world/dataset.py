@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -59,17 +60,22 @@ def _record(settings: Settings, frame: Frame) -> dict[str, Any]:
     }
 
 
+def _rendered(
+    settings: Settings, folder: str, number: int, start: int, stop: int
+) -> Iterator[dict[str, Any]]:
+    """Renders and writes steps start..stop-1 of one scene; what the manifest holds of each."""
+    cv2.setNumThreads(1)
+    scene = build_scene(settings, number)
+    for frame in render_scene(settings, scene, number * settings.frames_per_scene, range(start, stop)):
+        write_frame(Path(folder), frame)
+        yield _record(settings, frame)
+
+
 def _render_chunk(
     settings: Settings, folder: str, number: int, start: int, stop: int
 ) -> list[dict[str, Any]]:
-    """Renders and writes steps start..stop-1 of one scene; runs in a worker process."""
-    cv2.setNumThreads(1)
-    scene = build_scene(settings, number)
-    records = []
-    for frame in render_scene(settings, scene, number * settings.frames_per_scene, range(start, stop)):
-        write_frame(Path(folder), frame)
-        records.append(_record(settings, frame))
-    return records
+    """All of :func:`_rendered`; runs in a worker process."""
+    return list(_rendered(settings, folder, number, start, stop))
 
 
 def _chunks(settings: Settings, frames: int, workers: int) -> list[tuple[int, int, int]]:
@@ -78,7 +84,7 @@ def _chunks(settings: Settings, frames: int, workers: int) -> list[tuple[int, in
     A scene is cut only as far as keeps all workers busy, for each piece of it builds it anew.
     """
     k = settings.frames_per_scene
-    size = max(CHUNK, -(-frames // (2 * workers)))
+    size = k if workers == 1 else max(CHUNK, -(-frames // (2 * workers)))
     out = []
     for number in range(-(-frames // k)):
         steps = min(k, frames - number * k)
@@ -113,9 +119,9 @@ def write_dataset(
         count = min(count, len(jobs))
         with tqdm(total=frames, unit="frame", disable=not progress) as bar:
             if count == 1:
-                for job in jobs:
-                    records += _render_chunk(settings, str(part), *job)
-                    bar.update(job[2] - job[1])
+                for record in (record for job in jobs for record in _rendered(settings, str(part), *job)):
+                    records.append(record)
+                    bar.update()
             else:
                 with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
                     waiting = [pool.submit(_render_chunk, settings, str(part), *job) for job in jobs]
