@@ -68,7 +68,7 @@ class Kind:
 
     def expected(self) -> np.ndarray:
         """The mask uint8 that this answer makes."""
-        return cv2.resize(self.answer(), self.size[::-1], interpolation=cv2.INTER_NEAREST)
+        return cv2.resize(self.answer(), self.size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 PANORAMA = Kind("panorama_node", "panorama", (1024, 2048), (512, 1024), "image")
@@ -105,7 +105,9 @@ class NaiveNode(Node):
         self.transport_ms.append(age_ms(self, message.header))
         image = np.array(message.data, np.uint8).reshape(message.height, message.width, 3)
         cv2.resize(image, self._kind.network[::-1], interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(self._answer, (message.width, message.height), interpolation=cv2.INTER_NEAREST)
+        mask = cv2.resize(
+            self._answer, (message.width, message.height), interpolation=cv2.INTER_NEAREST_EXACT
+        )
         out = Image(header=message.header, height=message.height, width=message.width, encoding="mono8")
         out.step = message.width
         out.data = mask.tobytes()

@@ -105,7 +105,7 @@ def evaluate(
         size, mask = predict(frame)
         drawn = read(frame.known, size)
         if mask.shape != size:
-            mask = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST)
+            mask = cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         for name, id_ in ids.items():
             one = count(mask == id_, [box for box in drawn if box.name == name])
             for when in ("all", light(frame.seen.stem)):

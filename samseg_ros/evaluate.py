@@ -94,7 +94,7 @@ def evaluate(
         else:
             _check_ids(frame.known, truth, len(classes))
         if mask.shape != truth.shape:
-            mask = cv2.resize(mask, (truth.shape[1], truth.shape[0]), interpolation=cv2.INTER_NEAREST)
+            mask = cv2.resize(mask, (truth.shape[1], truth.shape[0]), interpolation=cv2.INTER_NEAREST_EXACT)
         confusion.update(mask, truth)
     if not confusion.counts.sum():
         raise UserError(

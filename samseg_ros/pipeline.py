@@ -78,7 +78,7 @@ class Pipeline:
         inference = time.perf_counter() - began
         size = (width, height) if self.output_size == "camera" else None
         return Result(
-            _fit(prediction.labels[rows], size, cv2.INTER_NEAREST),
+            _fit(prediction.labels[rows], size, cv2.INTER_NEAREST_EXACT),
             _fit(prediction.confidence[rows], size, cv2.INTER_LINEAR) if confidence else None,
             inference,
         )
@@ -152,7 +152,7 @@ class RgbtPipeline:
             height, width = self._rgb_size or self._assumed_size(thermal)
             size = (width, height)
         return Result(
-            _fit(prediction.labels, size, cv2.INTER_NEAREST),
+            _fit(prediction.labels, size, cv2.INTER_NEAREST_EXACT),
             _fit(prediction.confidence, size, cv2.INTER_LINEAR) if confidence else None,
             inference,
         )

@@ -44,6 +44,20 @@ def test_masks_have_the_cameras_size(size: tuple[int, int]) -> None:
     assert (result.confidence == 30).all()
 
 
+@pytest.mark.parametrize("size", [(50, 90), (90, 230), (480, 640)])
+def test_a_mask_lies_where_the_picture_does(size: tuple[int, int]) -> None:
+    """A mirrored picture has the mirrored mask: enlarging or shrinking it moves nothing to one side."""
+    labels = np.zeros((64, 128), np.uint8)
+    labels[20:44, 51:77] = 8  # in the middle
+
+    class Centred(RedEngine):
+        def infer(self, **inputs: np.ndarray) -> Prediction:
+            return Prediction(labels, labels)
+
+    mask = Pipeline(bundle("camera"), Centred()).run(red_left(*size)).mask
+    np.testing.assert_array_equal(mask, mask[::-1, ::-1])
+
+
 def test_network_size_on_request() -> None:
     result = Pipeline(bundle("camera"), RedEngine(), output_size="network").run(red_left(480, 640))
     assert result.mask.shape == (64, 128)

@@ -37,11 +37,11 @@ class Panels:
         if mask is None:
             mask = np.full((height, width), UNLABELED, np.uint8)
         elif mask.shape != (height, width):
-            mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
+            mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
         panels = {"overlay": self.overlay(base, mask), "mask": self.color(mask)}
         if frame.truth is not None:
             panels["truth"] = cv2.resize(
-                self.color(frame.truth), (width, height), interpolation=cv2.INTER_NEAREST
+                self.color(frame.truth), (width, height), interpolation=cv2.INTER_NEAREST_EXACT
             )
         if not frame.is_of_two:
             return {"picture": base, **panels}

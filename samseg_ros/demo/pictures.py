@@ -155,7 +155,7 @@ def _spaced(parts: list[np.ndarray], axis: int) -> np.ndarray:
 def _fit(image: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:
     """A panel of that name at (width, height): classes are never mixed."""
     nearest = name in ("mask", "truth")
-    return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST if nearest else cv2.INTER_AREA)
+    return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST_EXACT if nearest else cv2.INTER_AREA)
 
 
 def _gray(image: np.ndarray) -> np.ndarray:

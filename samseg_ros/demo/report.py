@@ -174,7 +174,7 @@ def _frame(still: Still) -> str:
 def _data_uri(image: np.ndarray, suffix: str, width: int = _STILL_WIDTH) -> str:
     lossless = suffix == ".png"
     size = (width, round(width * image.shape[0] / image.shape[1]))
-    image = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST if lossless else cv2.INTER_AREA)
+    image = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST_EXACT if lossless else cv2.INTER_AREA)
     data = base64.b64encode(cv2.imencode(suffix, image)[1].tobytes()).decode()
     return f"data:image/{'png' if lossless else 'jpeg'};base64,{data}"
 

@@ -38,7 +38,7 @@ class Score:
         if truth is None:
             return
         if mask.shape != truth.shape:
-            mask = cv2.resize(mask, (truth.shape[1], truth.shape[0]), interpolation=cv2.INTER_NEAREST)
+            mask = cv2.resize(mask, (truth.shape[1], truth.shape[0]), interpolation=cv2.INTER_NEAREST_EXACT)
         for confusion in (self._all, *(group.confusion for group in groups)):
             confusion.update(mask, truth)
 

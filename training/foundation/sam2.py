@@ -79,7 +79,7 @@ class Sam2Generator:
         square = cv2.resize(cv2.cvtColor(view.image, cv2.COLOR_BGR2RGB), (side, side))
         found = self._pipeline(Image.fromarray(square), **self._parameters)["masks"]
         masks = [np.asarray(mask).astype(np.uint8) for mask in found]
-        back = [cv2.resize(one, (width, height), interpolation=cv2.INTER_NEAREST) > 0 for one in masks]
+        back = [cv2.resize(one, (width, height), interpolation=cv2.INTER_NEAREST_EXACT) > 0 for one in masks]
         return flatten(back, (height, width))
 
 

@@ -42,7 +42,7 @@ def write(
     for panorama, masks in panoramas:
         seen = read(panorama, settings.size, settings.vertical_fov, truth=True)
         pictures = [seen.image, *(palette[one] for one in _maps(model, seen, masks))]
-        shrunk = [cv2.resize(one, (WIDTH, height), interpolation=cv2.INTER_NEAREST) for one in pictures]
+        shrunk = [cv2.resize(one, (WIDTH, height), interpolation=cv2.INTER_NEAREST_EXACT) for one in pictures]
         # Panoramas without truth leave its place black, so that rows line up.
         shrunk += [np.zeros_like(shrunk[0])] * (6 - len(shrunk))
         columns.append(np.concatenate(shrunk))

@@ -46,7 +46,7 @@ def write(path: Path, model: SSR, batch: Batch, labels: LabelSet) -> None:
     height = round(WIDTH * batch.source.shape[1] / batch.source.shape[2])
     rows = [
         np.concatenate(
-            [cv2.resize(one, (WIDTH, height), interpolation=cv2.INTER_NEAREST) for one in row], axis=1
+            [cv2.resize(one, (WIDTH, height), interpolation=cv2.INTER_NEAREST_EXACT) for one in row], axis=1
         )
         for row in zip(*columns, strict=True)
     ]

@@ -44,7 +44,7 @@ def write(
         predictions = [predictor(image, present) for present in presences(thermal).values()]
         image, truth = resize(image, truth, shown)
         seen = [image[..., :3], np.repeat(image[..., 3:], 3, axis=2)] if thermal else [image[..., :3]]
-        masks = [cv2.resize(one, shown[::-1], interpolation=cv2.INTER_NEAREST) for one in predictions]
+        masks = [cv2.resize(one, shown[::-1], interpolation=cv2.INTER_NEAREST_EXACT) for one in predictions]
         lines.append(np.concatenate([*seen, *(palette[mask] for mask in [truth, *masks])], axis=1))
     if not cv2.imwrite(str(path), np.concatenate(lines), [cv2.IMWRITE_JPEG_QUALITY, 90]):
         raise OSError(f"Cannot write {path}: check that its folder exists and the disk has room.")

@@ -51,7 +51,7 @@ def _said(rgb: np.ndarray, result: Result) -> Said:
     assert result.confidence is not None
     size = rgb.shape[1::-1]
     return Said(
-        cv2.resize(result.mask, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8),
+        cv2.resize(result.mask, size, interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8),
         cv2.resize(result.confidence, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8),
     )
 
