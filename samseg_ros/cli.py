@@ -382,7 +382,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="folder (demo)")
     command.add_argument(
-        "--frames", type=arguments.count, default=60, metavar="N", help="frames at most (60)"
+        "--frames", type=arguments.count, default=45, metavar="N", help="frames at most (45)"
     )
     command.add_argument("--bag", type=Path, metavar="BAG", help="take this bag instead of rendering")
     command.add_argument("--topic", metavar="T", help="the bag's image topic, where it has several")

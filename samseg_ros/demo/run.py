@@ -43,7 +43,7 @@ class DemoOptions:
 
     out: Path
     bundles: tuple[str, ...] = ()
-    frames: int = 60
+    frames: int = 45
     bag: Path | None = None
     topic: str | None = None
     rgb_topic: str | None = None
