@@ -105,9 +105,7 @@ class NaiveNode(Node):
         self.transport_ms.append(age_ms(self, message.header))
         image = np.array(message.data, np.uint8).reshape(message.height, message.width, 3)
         cv2.resize(image, self._kind.network[::-1], interpolation=cv2.INTER_AREA)
-        mask = cv2.resize(
-            self._answer, (message.width, message.height), interpolation=cv2.INTER_NEAREST_EXACT
-        )
+        mask = cv2.resize(self._answer, (message.width, message.height), interpolation=cv2.INTER_NEAREST)
         out = Image(header=message.header, height=message.height, width=message.width, encoding="mono8")
         out.step = message.width
         out.data = mask.tobytes()

@@ -119,9 +119,10 @@ def write_dataset(
         count = min(count, len(jobs))
         with tqdm(total=frames, unit="frame", disable=not progress) as bar:
             if count == 1:
-                for record in (record for job in jobs for record in _rendered(settings, str(part), *job)):
-                    records.append(record)
-                    bar.update()
+                for job in jobs:
+                    for record in _rendered(settings, str(part), *job):
+                        records.append(record)
+                        bar.update()
             else:
                 with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
                     waiting = [pool.submit(_render_chunk, settings, str(part), *job) for job in jobs]
