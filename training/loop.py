@@ -22,6 +22,7 @@ from training import checkpoint, config, muon
 from training.average import Average
 from training.device import uses_gpu
 from training.procedure import Loop
+from training.processes import part_at_exit
 from training.run_folder import CONFIG
 from training.schedule import Schedule, learning_rate, progress
 
@@ -39,6 +40,8 @@ def launch(settings: Loop) -> lightning_fabric.Fabric:
         torch.set_num_threads(settings.threads)
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world > 1:
+        part_at_exit()
     fabric = lightning_fabric.Fabric(
         accelerator="cuda" if uses_gpu(settings.device) else "cpu",
         strategy="ddp" if world > 1 else "auto",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -16,6 +18,25 @@ Item = TypeVar("Item")
 def several() -> bool:
     """Is this one of several processes, as torchrun starts them?"""
     return distributed.is_available() and distributed.is_initialized()
+
+
+def part_at_exit() -> None:
+    """Have this process leave the others when it ends, while Python still runs.
+
+    To be called before they are joined. A thread of Gloo that drops a tensor after Python is gone aborts the
+    process, so the group must be destroyed before, and its threads with it.
+    """
+    # Its functions take the group of the moment of their import as default arguments, and so keep it alive:
+    # DistributedDataParallel imports it. Before there is a group they take none.
+    import torch.distributed.nn.functional  # noqa: F401
+
+    atexit.register(_part)
+
+
+def _part() -> None:
+    if several():
+        distributed.destroy_process_group()
+        gc.collect()
 
 
 def share(items: Sequence[Item]) -> Sequence[Item]:
