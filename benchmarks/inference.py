@@ -9,9 +9,9 @@ slows all of them; a ratio is the median of the rounds' ratios.
 
 A runtime is asked for all precisions, and measured once in each that it then computes in; what it refuses is
 told with its reason. `auto` is what a node would run, checked before it serves; the others come as they are,
-and their agreement with the reference's labels says whether they may serve. ONNX Runtime's int8 is calibrated
-here, for the CPU, on pictures like those that labels are judged on; TensorRT's takes what `samseg engine
---calibration` has measured. Fewer bits are emulated on most CPUs, and slower than fp32 there.
+and their agreement with the reference's labels says whether they may serve. int8 on CPUs is calibrated here,
+on pictures like those that labels are judged on; TensorRT's takes what `samseg engine --calibration` has
+measured. Fewer bits are emulated on most CPUs, and slower than fp32 there.
 
 Labels are judged on views of the procedural street, or on pictures of yours.
 """
@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -161,10 +162,11 @@ def candidates(bundle: Bundle, calibration: Sequence[Inputs]) -> Candidates:
     EngineError where there is none to compare the others with.
     """
     found = Candidates()
+    quantised = cache(lambda: quantised_for(bundle, calibration))
     for runtime in engine.available():
         for precision in engine.PRECISIONS:
             try:
-                ready = loaded(bundle, runtime, precision, calibration)
+                ready = loaded(bundle, runtime, precision, quantised)
             except EngineError as error:
                 found.refused[f"{runtime} {precision}"] = str(error)
                 continue
@@ -183,23 +185,33 @@ def candidates(bundle: Bundle, calibration: Sequence[Inputs]) -> Candidates:
     return found
 
 
-def loaded(bundle: Bundle, runtime: str, precision: str, calibration: Sequence[Inputs]) -> Engine:
-    """As :func:`samseg_ros.engine.load`; a precision asked for by name serves however little it agrees."""
+def loaded(bundle: Bundle, runtime: str, precision: str, quantised: Callable[[], bytes]) -> Engine:
+    """As :func:`samseg_ros.engine.load`; a precision asked for by name serves however little it agrees.
+
+    int8 on CPUs is as it is after `samseg engine --calibration`, with the graph that `quantised` gives;
+    nothing of it is kept on disk.
+    """
+    if (runtime, precision) == ("openvino", "int8"):
+        from samseg_ros.engine.openvino import OpenVINOEngine
+
+        return OpenVINOEngine(bundle, graph=quantised())
     if (runtime, precision) == ("onnxruntime", "int8"):
-        return calibrated(bundle, calibration)
+        graph = quantised()  # says what is missing, should onnx be
+        from samseg_ros.engine.onnxruntime import ONNXRuntimeEngine
+        from samseg_ros.engine.precision import typed
+
+        return ONNXRuntimeEngine(bundle, precision="int8", graph=typed(graph, "int8"))
     minimum = acceptance.MIN_AGREEMENT if precision == "auto" else 0.0
     return engine.load(bundle, runtime=runtime, precision=precision, min_agreement=minimum)
 
 
-def calibrated(bundle: Bundle, inputs: Sequence[Inputs]) -> Engine:
-    """ONNX Runtime in int8, as it is after `samseg engine --calibration`; nothing of it is kept on disk."""
+def quantised_for(bundle: Bundle, inputs: Sequence[Inputs]) -> bytes:
+    """The bundle's graph quantised on `inputs`; EngineError where that cannot be done."""
     try:
-        from samseg_ros.engine import precision, quantization
-        from samseg_ros.engine.onnxruntime import ONNXRuntimeEngine
+        from samseg_ros.engine.quantization import quantised
     except ImportError as error:
-        raise EngineError("int8 needs the package onnx; pip install 'samseg_ros[tensorrt]'.") from error
-    graph = precision.typed(quantization.quantised(bundle, inputs), "int8")
-    return ONNXRuntimeEngine(bundle, precision="int8", graph=graph)
+        raise EngineError("int8 needs two packages; pip install onnx onnxruntime.") from error
+    return quantised(bundle, inputs)
 
 
 def name_of(ready: Engine) -> str:

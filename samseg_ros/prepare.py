@@ -89,9 +89,7 @@ def _calibrate(bundle: Bundle, pictures: Path, thermal: Path | None, show: _Prog
     try:
         from samseg_ros.engine.quantization import quantised
     except ImportError as error:
-        raise EngineError(
-            "calibration needs the packages onnx and onnxruntime; pip install 'samseg_ros[tensorrt]'."
-        ) from error
+        raise EngineError("calibration needs two packages; pip install onnx onnxruntime.") from error
     plans, key = Plans(), calibrated(bundle.sha256)
     frames = _frames(bundle, pictures, thermal)
     with plans.locked(key, show.log):

@@ -12,6 +12,7 @@ from engine.small_network import write_small_network
 
 from samseg_ros import cli, engine
 from samseg_ros.engine import EngineError
+from samseg_ros.engine.acceptance import Reference
 from samseg_ros.engine.probes import street
 from samseg_ros.errors import UserError
 from samseg_ros.prepare import MOST_PICTURES, _frames, prepare, summary
@@ -51,14 +52,28 @@ def test_it_reports_what_was_made_and_how_far_it_agrees(tmp_path, capsys):
 
 
 @with_onnxruntime
-def test_int8_is_measured_once_and_then_known(tmp_path, pictures, capsys):
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_int8_is_measured_once_and_then_known(tmp_path, pictures, runtime):
+    if runtime not in engine.available():
+        pytest.skip(f"no {runtime} here")
     small = write_small_network(tmp_path / "small")
-    options = {"runtime": "onnxruntime", "device": "CPU", "precision": "int8", "min_agreement": 0.5}
+    options = {"runtime": runtime, "device": "CPU", "precision": "int8", "min_agreement": 0.5}
     before = prepare(str(small.path), **options)
-    assert before["precision"] == "fp16"
+    assert before["precision"] in {"fp16", "fp32"}  # OpenVINO has fp16 where the CPU has it
     assert "--precision int8 --calibration DIR" in before["fallback"]
     assert prepare(str(small.path), calibration=pictures, **options)["precision"] == "int8"
     assert prepare(str(small.path), **options)["precision"] == "int8"
+
+
+@with_onnxruntime
+def test_int8_that_disagrees_does_not_serve(tmp_path, pictures, monkeypatch):
+    if "openvino" not in engine.available():
+        pytest.skip("no openvino here")
+    small = write_small_network(tmp_path / "small")
+    monkeypatch.setattr(Reference, "agreement", lambda self, made: float(made.precision != "int8"))
+    found = prepare(str(small.path), "CPU", "openvino", "int8", 0.5, pictures)
+    assert found["precision"] != "int8"
+    assert found["fallback"].startswith("int8 agrees with the reference on ")
 
 
 @with_onnxruntime

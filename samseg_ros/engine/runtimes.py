@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -56,9 +57,9 @@ def load(
     `device` is ``auto`` or a name that the runtime knows: ``GPU``, ``GPU:1``, ``DLA`` of TensorRT; ``CPU``,
     ``GPU``, ``NPU`` of OpenVINO; ``CPU``, ``GPU``, ``TENSORRT`` of ONNX Runtime. `runtime` is ``auto`` or one
     of RUNTIMES; `threads` of 0 leaves the number to the runtime. `precision` is one of PRECISIONS; auto is
-    what is fast and usual on the device. On NVIDIA GPUs, and where ONNX Runtime computes in less than fp32,
-    the engine must agree with the reference on `min_agreement` of the confident pixels; else a more exact one
-    is made. `tell` hears what is going on, which may take minutes.
+    what is fast and usual on the device. On NVIDIA GPUs, in int8, and where ONNX Runtime computes in less
+    than fp32, the engine must agree with the reference on `min_agreement` of the confident pixels; else a
+    more exact one is made. `tell` hears what is going on, which may take minutes.
 
     Raises EngineError where no runtime is installed, the one asked for is not, or it cannot run the bundle.
     """
@@ -83,9 +84,8 @@ def load(
         place = "GPU" if device == "AUTO" else device
         return tensorrt.load(bundle, runtime, place, precision, min_agreement, tell)
     if runtime == "openvino":
-        from samseg_ros.engine.openvino import OpenVINOEngine
-
-        return OpenVINOEngine(bundle, "CPU" if device == "AUTO" else device, threads, precision)
+        place = "CPU" if device == "AUTO" else device
+        return _openvino(bundle, place, threads, precision, min_agreement, tell)
     if device == "AUTO":
         device = "GPU" if _onnxruntime_on_gpu() else "CPU"
     return _onnxruntime(bundle, device, threads, precision, min_agreement, tell)
@@ -130,6 +130,22 @@ def _onnxruntime_on_gpu() -> bool:
     return "GPU" in onnxruntime.devices()
 
 
+def _openvino(
+    bundle: Bundle, device: str, threads: int, precision: str, min_agreement: float, tell: Tell
+) -> Engine:
+    from samseg_ros.engine.openvino import OpenVINOEngine
+
+    if precision != "int8":
+        return OpenVINOEngine(bundle, device, threads, precision)
+
+    def make(step: str) -> Engine:
+        if step == "int8":
+            return OpenVINOEngine(bundle, device, threads, graph=Plans().quantised(bundle, tell))
+        return OpenVINOEngine(bundle, device, threads, step)
+
+    return _accepted(bundle, precision, min_agreement, make, tell)
+
+
 def _onnxruntime(
     bundle: Bundle, device: str, threads: int, precision: str, min_agreement: float, tell: Tell
 ) -> Engine:
@@ -140,15 +156,26 @@ def _onnxruntime(
         asked = "fp32" if device == "CPU" else "fp16"
     if (device, asked) == ("CPU", "fp32"):  # the reference itself
         return ONNXRuntimeEngine(bundle, device, threads)
+
+    def make(step: str) -> Engine:
+        return ONNXRuntimeEngine(bundle, device, threads, step, _graph(bundle, step, tell))
+
+    return _accepted(bundle, asked, min_agreement, make, tell)
+
+
+def _accepted(
+    bundle: Bundle, precision: str, min_agreement: float, make: Callable[[str], Engine], tell: Tell
+) -> Engine:
+    """The first engine that `make` makes of a step on the way from `precision` that agrees enough."""
     reference = Reference(bundle)
 
     def attempt(step: str) -> tuple[Engine, float]:
         tell(f"loading the engine, {step}")
-        made = ONNXRuntimeEngine(bundle, device, threads, step, _graph(bundle, step, tell))
+        made = make(step)
         tell(f"checking the engine, {step}")
         return made, reference.agreement(made)
 
-    return first_accepted(asked, min_agreement, attempt, tell)
+    return first_accepted(precision, min_agreement, attempt, tell)
 
 
 def _graph(bundle: Bundle, step: str, tell: Tell) -> bytes | None:

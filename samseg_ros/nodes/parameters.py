@@ -124,8 +124,8 @@ def of_every_node(bundle: str) -> tuple[Parameter, ...]:
         Parameter(
             "min_agreement",
             MIN_AGREEMENT,
-            "Share of confident pixels that must get the reference's labels, on NVIDIA GPUs and with ONNX "
-            "Runtime below fp32; else a more exact precision is taken.",
+            "Share of confident pixels that must get the reference's labels, on NVIDIA GPUs, in int8, and "
+            "with ONNX Runtime below fp32; else a more exact precision is taken.",
             (),
             0,
             1,
