@@ -57,10 +57,10 @@ def is_topic(text: str) -> bool:
 
 
 def topic(text: str) -> str:
-    """A topic's name."""
+    """A topic's name, in full: with the slash before it, which may be left out."""
     if not is_topic(text):
         raise argparse.ArgumentTypeError(f"'{text}' is no topic; give a name such as /camera/image_raw")
-    return text
+    return text if text.startswith("/") else f"/{text}"
 
 
 def remap(text: str) -> tuple[str, str]:

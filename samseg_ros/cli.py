@@ -245,7 +245,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("source", type=Path, metavar="IN", help="bag (folder, .mcap, .db3), folder, picture")
     command.add_argument("out", type=Path, metavar="OUT", help="what to write; must not exist")
-    command.add_argument("--topic", action="append", metavar="T", help="label this topic only; repeatable")
+    command.add_argument(
+        "--topic",
+        action="append",
+        type=arguments.topic,
+        metavar="T",
+        help="label this topic only; repeatable",
+    )
     command.add_argument("--overlay", action="store_true", help="write overlays too")
     command.add_argument("--json", action="store_true", help="print a summary as JSON")
     _add_bundle(command)
@@ -260,7 +266,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--loop", action="store_true", help="start again at the end")
     command.add_argument("--clock", action="store_true", help="publish the bag's time on /clock at 40 Hz")
-    command.add_argument("--topics", nargs="+", metavar="T", help="publish these topics only")
+    command.add_argument(
+        "--topics", nargs="+", type=arguments.topic, metavar="T", help="publish these topics only"
+    )
     command.add_argument("--remap", nargs="+", type=arguments.remap, metavar="FROM:=TO", help="rename topics")
     command.add_argument(
         "--wait-for-subscribers",
@@ -271,7 +279,11 @@ def _parser() -> argparse.ArgumentParser:
         help="begin when somebody subscribes, and fail if nobody does within S seconds (60)",
     )
     command.add_argument(
-        "--wait-topics", nargs="+", metavar="T", help="it is their subscribers that matter; names as remapped"
+        "--wait-topics",
+        nargs="+",
+        type=arguments.topic,
+        metavar="T",
+        help="it is their subscribers that matter; names as remapped",
     )
     command.add_argument("--times", type=Path, metavar="CSV", help="write when each message was sent")
     command.add_argument("--json", action="store_true", help="print a summary as JSON")
@@ -385,9 +397,15 @@ def _parser() -> argparse.ArgumentParser:
         "--frames", type=arguments.count, default=45, metavar="N", help="frames at most (45)"
     )
     command.add_argument("--bag", type=Path, metavar="BAG", help="take this bag instead of rendering")
-    command.add_argument("--topic", metavar="T", help="the bag's image topic, where it has several")
-    command.add_argument("--rgb-topic", metavar="T", help="the bag's RGB camera, where it has several")
-    command.add_argument("--thermal-topic", metavar="T", help="the bag's thermal camera")
+    command.add_argument(
+        "--topic", type=arguments.topic, metavar="T", help="the bag's image topic, where it has several"
+    )
+    command.add_argument(
+        "--rgb-topic", type=arguments.topic, metavar="T", help="the bag's RGB camera, where it has several"
+    )
+    command.add_argument(
+        "--thermal-topic", type=arguments.topic, metavar="T", help="the bag's thermal camera"
+    )
     command.add_argument(
         "--hz", type=arguments.positive, help="frames per second (default: what the machine can do)"
     )

@@ -82,6 +82,14 @@ def test_a_bag_is_labelled_and_summed_up(tmp_path, red_bundle, capsys):
     assert "skipped on /front: " in shown.err
 
 
+def test_a_topic_needs_no_slash_before_it(tmp_path, red_bundle, capsys):
+    bundle = red_bundle(tmp_path / "red").path
+    source = write_recording(tmp_path / "in")
+    words = ("label", str(source), str(tmp_path / "out"), "--bundle", str(bundle), "--topic")
+    assert ended(*words, "front") == 0
+    assert "labelling /front\n" in capsys.readouterr().err
+
+
 def test_a_picture_is_labelled(tmp_path, red_bundle, capsys):
     bundle = red_bundle(tmp_path / "red").path
     cv2.imwrite(str(tmp_path / "a.png"), half_red())

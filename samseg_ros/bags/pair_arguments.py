@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 def add(command: argparse.ArgumentParser) -> None:
     """Declare the options; nothing heavy is imported for it, so that help is quick."""
     group = command.add_argument_group("RGB and thermal", "for RGB-T bundles; the defaults are rgbt_node's")
-    group.add_argument("--rgb-topic", metavar="T", help="the RGB camera (default: found by itself)")
-    group.add_argument("--thermal-topic", metavar="T", help="the thermal camera (default: found by itself)")
+    group.add_argument(
+        "--rgb-topic", type=arguments.topic, metavar="T", help="the RGB camera (default: found by itself)"
+    )
+    group.add_argument(
+        "--thermal-topic",
+        type=arguments.topic,
+        metavar="T",
+        help="the thermal camera (default: found by itself)",
+    )
     group.add_argument(
         "--thermal", type=Path, metavar="DIR", help="thermal pictures of the same names, where IN is a folder"
     )
