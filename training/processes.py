@@ -36,7 +36,7 @@ def part_at_exit() -> None:
 def _part() -> None:
     if several():
         distributed.destroy_process_group()
-        gc.collect()
+        gc.collect()  # what is left of DistributedDataParallel holds the group too
 
 
 def share(items: Sequence[Item]) -> Sequence[Item]:
