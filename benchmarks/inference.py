@@ -239,10 +239,13 @@ def pytorch_eager(bundle: Bundle) -> Run:
         raise EngineError(f"bundle '{bundle.name}' names no SegFormer as its network but {variant}.")
     settings = bundle.training.get("config", {})
     shape = settings.get("network")
-    decoder = shape.get("decoder") if isinstance(shape, dict) else None
+    shape = shape if isinstance(shape, dict) else {}
+    subpixel = shape.get("subpixel", 1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     channels = 4 if bundle.task == "rgbt" else 3
-    made = segformer(variant, len(bundle.labels), channels=channels, decoder=decoder)
+    made = segformer(
+        variant, len(bundle.labels), channels=channels, decoder=shape.get("decoder"), subpixel=subpixel
+    )
     network = made.model.eval().to(device)
     pad = settings.get("wrap", 0) if bundle.task == "panorama" else 0
 
@@ -254,7 +257,7 @@ def pytorch_eager(bundle: Bundle) -> Run:
             present = torch.from_numpy(inputs["present"])[None].to(device)
         picture = normalise(torch.from_numpy(image)[None].to(device), present)
         picture = wrap(picture.contiguous(), pad)
-        logits = network(picture).logits
+        logits = functional.pixel_shuffle(network(picture).logits, subpixel)
         logits = functional.interpolate(logits, size=picture.shape[2:], mode="bilinear", align_corners=False)
         probabilities = logits[..., pad : pad + image.shape[1]].softmax(dim=1)
         confidence, labels = probabilities.max(dim=1)

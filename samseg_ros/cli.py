@@ -224,7 +224,8 @@ def _apply_transport() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="samseg", description="Semantic masks from 360-degree and ordinary cameras, live and recorded."
+        prog="samseg",
+        description="Semantic masks from 360-degree, ordinary and RGB-thermal cameras, live and recorded.",
     )
     parser.add_argument("--version", action="version", version=f"samseg {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -364,8 +365,8 @@ def _parser() -> argparse.ArgumentParser:
         "engine",
         help="build a bundle's engine ahead of time, and compare it with the reference",
         description="Makes a bundle ready on the best runtime of this machine, as a node does at its start. "
-        "What TensorRT builds is compared with the reference, kept in ~/.cache/samseg_ros, and loaded from "
-        "there the next time.",
+        "It is compared with the reference. What TensorRT builds, and what is calibrated for int8, is kept in "
+        "~/.cache/samseg_ros and loaded from there the next time.",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="a bundle's folder or name")
     command.add_argument("--device", default="auto", help="CPU, GPU, GPU:1, DLA, … (auto)")

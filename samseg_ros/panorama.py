@@ -21,6 +21,11 @@ def guess_vertical_fov(height: int, width: int) -> float:
     return min(FULL_SPHERE, 360.0 * height / width)
 
 
+def is_plausible(height: int, width: int) -> bool:
+    """Whether a picture of this size can be a 360° strip with square pixels: at least about twice as wide as high."""
+    return height <= 0.55 * width
+
+
 @dataclass(frozen=True)
 class Band:
     """Where a 360° strip lies on a full-sphere image: `height` rows from row `top`, over the whole width."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -44,7 +45,8 @@ class Pipeline:
 
     With `output_size` ``camera`` masks have the frame's size, with ``network`` the network's (for a 360°
     strip: the rows of it that the strip covers). `vertical_fov` in degrees places 360° strips on the
-    sphere; None guesses it from the aspect ratio. ValueError for settings out of range.
+    sphere; None guesses it from the aspect ratio, and tells `warn` of frames that look like no panorama, once
+    for each size that they change to. ValueError for settings out of range.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Pipeline:
         engine: Engine,
         output_size: str = "camera",
         vertical_fov: float | None = None,
+        warn: Callable[[str], object] | None = None,
     ) -> None:
         _check_output_size(output_size)
         if bundle.task not in ("camera", "panorama"):
@@ -65,6 +68,8 @@ class Pipeline:
         self.engine = engine
         self.output_size = output_size
         self.vertical_fov = vertical_fov
+        self.warn = warn
+        self._size: tuple[int, int] | None = None
         self._input = np.zeros((*bundle.size, 3), np.uint8)
         self._band: panorama.Band | None = None
 
@@ -87,11 +92,21 @@ class Pipeline:
         """The rows of the network's input that the frame covers; what it does not cover stays black."""
         if self.bundle.task != "panorama":
             return slice(0, self.bundle.size[0])
+        if (height, width) != self._size:
+            self._size = (height, width)
+            self._doubt(height, width)
         band = panorama.band(self.bundle.size, (height, width), self.vertical_fov)
         if band != self._band:
             self._input[:] = 0
             self._band = band
         return band.rows
+
+    def _doubt(self, height: int, width: int) -> None:
+        if self.warn and self.vertical_fov is None and not panorama.is_plausible(height, width):
+            self.warn(
+                f"pictures of {width}x{height} look like no 360° panoramas, which are twice as wide as high or wider; "
+                "for an ordinary camera take camera_node, and bundle street_b0_camera."
+            )
 
 
 class RgbtPipeline:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def label(
     if loaded.task == "rgbt":
         outcome = _label_rgbt(source, out, loaded, runner, pairs or PairOptions(), overlay)
     else:
-        pipeline = Pipeline(loaded, runner, vertical_fov=vertical_fov)
+        pipeline = Pipeline(loaded, runner, vertical_fov=vertical_fov, warn=partial(print, file=sys.stderr))
         outcome = _label_images(source, out, pipeline, topics, overlay)
     seconds = time.perf_counter() - started
     return {

@@ -41,6 +41,7 @@ class OneCamera:
             del self._pipeline
 
     def open(self, node: Node, settings: Settings, keep: Callable[[Arrival], None]) -> None:
+        self._pipeline.warn = node.get_logger().warning
         self.inputs = [ImageInput(node, "~/image", settings["image_transport"], keep)]
 
     def close(self) -> None:
