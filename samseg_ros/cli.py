@@ -240,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "label",
         help="label a bag, a folder of pictures, or one picture",
-        description="Labels recorded data offline; ROS is not needed. A bag keeps all it held and gains "
+        description="Labels recorded data offline; ROS is not needed. A bag keeps all its messages and gains "
         "TOPIC/mask and TOPIC/labels beside each image topic (with an RGB-T bundle: beside the RGB topic); "
         "pictures become PNG masks of class ids.",
     )
@@ -365,8 +365,8 @@ def _parser() -> argparse.ArgumentParser:
         "engine",
         help="build a bundle's engine ahead of time, and compare it with the reference",
         description="Makes a bundle ready on the best runtime of this machine, as a node does at its start. "
-        "It is compared with the reference. What TensorRT builds, and what is calibrated for int8, is kept in "
-        "~/.cache/samseg_ros and loaded from there the next time.",
+        "It is compared with the reference. What TensorRT builds, and what is calibrated for int8, is kept "
+        "in ~/.cache/samseg_ros and loaded from there the next time.",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="a bundle's folder or name")
     command.add_argument("--device", default="auto", help="CPU, GPU, GPU:1, DLA, … (auto)")

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from samseg_ros import bundle as bundles
 from samseg_ros import engine, registration
-from samseg_ros.bags.paletted import indices, is_paletted
+from samseg_ros.bags.label_png import indices, is_paletted, spread
 from samseg_ros.bags.pictures import is_picture, read_as_stored, read_picture, read_thermal_picture
 from samseg_ros.errors import UserError
 from samseg_ros.labels import UNLABELED, label_map
@@ -188,16 +189,18 @@ def pair(
     other = (*_LABEL_SUFFIXES, *_OTHER_CITYSCAPES)
     found: dict[str, dict[str, Path]] = {}
     for name, folder in given.items():
-        found[name] = _by_stem((p for p in folder.rglob("*") if is_picture(p)), (_IMAGE_SUFFIX,), other)
+        pictures = [path for path in _files(folder) if is_picture(path)]
+        found[name] = _by_stem(pictures, (_IMAGE_SUFFIX,), other if _is_cityscapes(pictures) else ())
         if not found[name]:
             raise UserError(f"{folder} holds no pictures.")
     if boxes:
         # One folder may serve several sets of pictures, and tools leave their classes.txt in it.
         pictured = set().union(*found.values())
-        texts = (p for p in known.rglob("*.txt") if p.stem.removesuffix(_IMAGE_SUFFIX) in pictured)
+        texts = (path for path in _files(known) if path.suffix == ".txt")
+        texts = (path for path in texts if path.stem.removesuffix(_IMAGE_SUFFIX) in pictured)
         found[kind] = _by_stem(texts, (_IMAGE_SUFFIX,), ())
     else:
-        labels = set(known.rglob("*.png"))
+        labels = {path for path in _files(known) if path.suffix == ".png"}
         # Of each frame with both, one is left out.
         own, train = "_gtFine_labelIds", "_gtFine_labelTrainIds"
         wanted, other_ids = (own, train) if raw_ids else (train, own)
@@ -206,7 +209,8 @@ def pair(
             for path in labels
             if path.stem.endswith(wanted)
         }
-        found[kind] = _by_stem(labels, _LABEL_SUFFIXES, (_IMAGE_SUFFIX, *_OTHER_CITYSCAPES))
+        leave = (_IMAGE_SUFFIX, *_OTHER_CITYSCAPES) if _is_cityscapes(labels) else ()
+        found[kind] = _by_stem(labels, _LABEL_SUFFIXES, leave)
     if listed is not None:
         stems = listed_stems(listed)
         for name, folder in {**given, kind: known}.items():
@@ -230,6 +234,17 @@ def listed_stems(listed: Path) -> set[str]:
     if not stems:
         raise UserError(f"{listed} names no frames; give a file of one stem a line.")
     return stems
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """All below `folder`; unlike rglob's, through links to folders too."""
+    for place, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(place, name) for name in names)
+
+
+def _is_cityscapes(paths: Iterable[Path]) -> bool:
+    """Whether files are named as Cityscapes', so that ``x_color`` is no frame of that name."""
+    return any(path.stem.endswith((_IMAGE_SUFFIX, *_LABEL_SUFFIXES)) for path in paths)
 
 
 def _by_stem(paths: Iterable[Path], suffixes: tuple[str, ...], leave: tuple[str, ...]) -> dict[str, Path]:
@@ -262,7 +277,7 @@ def read_labels(path: Path) -> np.ndarray:
             f"{path} is {truth.dtype} with {1 if truth.ndim == 2 else truth.shape[2]} channels; "
             "labels must be single-channel 8-bit PNGs of class ids."
         )
-    return truth
+    return truth // np.uint8(spread(path))
 
 
 def table(report: dict[str, Any]) -> str:

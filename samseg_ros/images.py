@@ -52,6 +52,9 @@ _THERMAL = {
 
 THERMAL_ENCODINGS = tuple(_THERMAL)
 
+# How to decode a thermal picture: its values as they are, but turned as its EXIF says, like the RGB one.
+THERMAL = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR
+
 _GREY = 16  # levels by which the channels of a grey picture may differ, after some codec or other
 
 
@@ -213,7 +216,7 @@ def decode_compressed_thermal(data: Buffer) -> np.ndarray:
     OpenCV cannot read it, and for false colours: their brightness is no temperature.
     """
     check_compressed(data)
-    return single_channel(_decoded(data, cv2.IMREAD_UNCHANGED))
+    return single_channel(_decoded(data, THERMAL))
 
 
 def single_channel(picture: np.ndarray) -> np.ndarray:

@@ -22,7 +22,7 @@ def guess_vertical_fov(height: int, width: int) -> float:
 
 
 def is_plausible(height: int, width: int) -> bool:
-    """Whether a picture of this size can be a 360° strip with square pixels: at least about twice as wide as high."""
+    """Whether a 360° strip with square pixels can have this size: it is twice as wide as high, or wider."""
     return height <= 0.55 * width
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from samseg_ros.registration import Registration
 from samseg_ros.thermal import ThermalScale
 
 OUTPUT_SIZES = ("camera", "network")
+
+_warn = logging.getLogger("samseg_ros").warning
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Pipeline:
         engine: Engine,
         output_size: str = "camera",
         vertical_fov: float | None = None,
-        warn: Callable[[str], object] | None = None,
+        warn: Callable[[str], object] = _warn,
     ) -> None:
         _check_output_size(output_size)
         if bundle.task not in ("camera", "panorama"):
@@ -102,10 +105,10 @@ class Pipeline:
         return band.rows
 
     def _doubt(self, height: int, width: int) -> None:
-        if self.warn and self.vertical_fov is None and not panorama.is_plausible(height, width):
+        if self.vertical_fov is None and not panorama.is_plausible(height, width):
             self.warn(
-                f"pictures of {width}x{height} look like no 360° panoramas, which are twice as wide as high or wider; "
-                "for an ordinary camera take camera_node, and bundle street_b0_camera."
+                f"pictures of {width}x{height} look like no 360° panoramas, which are at least twice as wide "
+                "as high; for an ordinary camera take camera_node, and bundle street_b0_camera."
             )
 
 

@@ -51,8 +51,7 @@ def register(rgb: Path, thermal: Path, out: Path) -> dict[str, Any]:
     registered = Registration(found.homography)
     with draft(picture) as picture_draft, draft(out) as calibration_draft:
         sheet = _sheet([pairs[i] for i in _spread(found.agreeing, SHOWN)], registered)
-        if not cv2.imwrite(str(picture_draft), sheet):
-            raise UserError(f"{picture.name} cannot be written to {picture.parent}; is the disk full?")
+        picture_draft.write_bytes(cv2.imencode(".jpg", sheet)[1].tobytes())
         calibration_draft.write_text(registration.text(found.homography), encoding="utf-8")
     covered = registered.coverage(found.homography.thermal, found.homography.rgb)
     return {

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,20 @@ def half_red(height: int = 32, width: int = 64) -> np.ndarray:
     image = np.zeros((height, width, 3), np.uint8)
     image[:, width // 2 :, 2] = 255
     return image
+
+
+def grey_png(values: np.ndarray, bits: int) -> bytes:
+    """A PNG of 1, 2 or 4 grey bits, which OpenCV does not write; rows of `values` must fill whole bytes."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    height, width = values.shape
+    low = np.unpackbits(values[..., None], axis=2)[..., 8 - bits :]
+    rows = np.packbits(low.reshape(height, -1), axis=1)
+    head = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
 def header(time: int, frame_id: str = "front") -> Any:

@@ -4,11 +4,11 @@
 import cv2
 import numpy as np
 import pytest
-from recordings import half_red
+from recordings import grey_png, half_red
 
 from samseg_ros.bundle import BundleError
 from samseg_ros.errors import UserError
-from samseg_ros.evaluate import evaluate, pair, table
+from samseg_ros.evaluate import evaluate, pair, read_labels, table
 
 pytest.importorskip("onnxruntime")
 
@@ -91,6 +91,23 @@ def test_paletted_labels_are_read_by_their_indices(tmp_path, red_bundle):
     paletted.save(tmp_path / "labels" / "a.png")
     bundle = str(red_bundle(tmp_path / "red").path)
     assert evaluate(bundle, tmp_path / "images", tmp_path / "labels")["pixel_accuracy"] == 1.0
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_labels_of_few_grey_bits_are_read_by_their_ids(tmp_path, bits):
+    path = tmp_path / "label.png"
+    path.write_bytes(grey_png(truth(0, 2**bits - 1), bits))
+    assert cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[0, -1] == 255
+    np.testing.assert_array_equal(read_labels(path), truth(0, 2**bits - 1))
+
+
+def test_frames_behind_links_and_of_any_name_are_scored(scored, tmp_path):
+    for folder, image in (("images", half_red()), ("labels", truth(0, 8))):
+        (tmp_path / f"disk_{folder}").mkdir()
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / f"disk_{folder}" / "b.png"), image)
+        (tmp_path / folder / "sequence").symlink_to(tmp_path / f"disk_{folder}")
+    assert scored({"a_color.png": half_red()}, {"a_color.png": truth(0, 8)})["frames"] == 2
 
 
 def test_it_is_compared_at_the_size_of_the_label(scored):

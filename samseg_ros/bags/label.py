@@ -6,7 +6,6 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,7 @@ def label(
     if loaded.task == "rgbt":
         outcome = _label_rgbt(source, out, loaded, runner, pairs or PairOptions(), overlay)
     else:
-        pipeline = Pipeline(loaded, runner, vertical_fov=vertical_fov, warn=partial(print, file=sys.stderr))
+        pipeline = Pipeline(loaded, runner, vertical_fov=vertical_fov)
         outcome = _label_images(source, out, pipeline, topics, overlay)
     seconds = time.perf_counter() - started
     return {

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 from samseg_ros.bags.outcome import PairOutcome
 from samseg_ros.bags.pictures import by_stem, pictures_in, read_picture, read_thermal_picture, write_masks
 from samseg_ros.errors import UserError
-from samseg_ros.flow.modality import Modality
+from samseg_ros.flow.modality import STREAMS, Modality
 from samseg_ros.pipeline import RgbtPipeline
 from samseg_ros.rgbt import rgbt_mask
 
@@ -28,7 +29,7 @@ def label_folders(
 
     Without a partner a picture is labelled alone with ``prefer_both``, left out with ``both``. With modality
     ``rgb`` or ``thermal`` one folder is enough, and is the `source`. Pictures that cannot be read are skipped
-    and named. UserError where no mask comes of it.
+    and named; with ``prefer_both`` the partner is labelled alone then. UserError where no mask comes of it.
     """
     if policy in ("both", "prefer_both") and thermal is None:
         raise UserError(
@@ -47,21 +48,35 @@ def label_folders(
         outcome.left_out["rgb"] = len(rgb_of) - len(shared)
         outcome.left_out["thermal"] = len(thermal_of) - len(shared)
 
-    def label(rgb: Path | None, warm: Path | None) -> tuple[np.ndarray, np.ndarray]:
+    def label(stem: str) -> tuple[np.ndarray, np.ndarray]:
         # Pictures of a folder need not follow each other: nothing is carried over from one to the next.
         pipeline.scale.reset()
         fresh = RgbtPipeline(pipeline.bundle, pipeline.engine, pipeline.scale, pipeline.registration)
-        made = rgbt_mask(
-            fresh,
-            Modality(policy, 1.0, 0.0, 0.0),
-            None if rgb is None else read_picture(rgb),
-            None if warm is None else read_thermal_picture(warm),
-        )
+        rgb, rgb_refused = _read(read_picture, rgb_of.get(stem))
+        warm, warm_refused = _read(read_thermal_picture, thermal_of.get(stem))
+        refused = [error for error in (rgb_refused, warm_refused) if error]
+        if refused and (policy != "prefer_both" or (rgb is None and warm is None)):
+            raise refused[0]
+        made = rgbt_mask(fresh, Modality(policy, 1.0, 0.0, 0.0), rgb, warm)
+        for error in refused:
+            outcome.skip(stem, str(error))
         if made is None:
-            raise UserError(f"{rgb or warm} is all one value, or its partner is; there is nothing to label.")
+            raise UserError(f"{stem} is all one value in each picture; there is nothing to label.")
+        for image, used, name in zip((rgb, warm), made.used, STREAMS, strict=True):
+            outcome.left_out[name] += image is not None and not used
         outcome.modalities[made.modality] += 1
         return made.shown, made.result.mask
 
-    frames = {stem: partial(label, rgb_of.get(stem), thermal_of.get(stem)) for stem in stems}
+    frames = {stem: partial(label, stem) for stem in stems}
     write_masks(frames, out, pipeline.bundle, overlay, outcome, str(source))
     return outcome
+
+
+def _read(
+    read: Callable[[Path], np.ndarray], path: Path | None
+) -> tuple[np.ndarray | None, UserError | None]:
+    """The picture, if there is one, or why it cannot be read."""
+    try:
+        return (None if path is None else read(path)), None
+    except UserError as error:
+        return None, error

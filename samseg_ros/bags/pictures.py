@@ -52,9 +52,8 @@ def read_picture(path: Path) -> np.ndarray:
 
 def read_thermal_picture(path: Path) -> np.ndarray:
     """uint8, uint16 or float32 [h, w] as stored; UserError where it cannot be read so, or has colours."""
-    values = read_as_stored(path)
     try:
-        values = images.single_channel(values)
+        values = images.single_channel(_decoded(path, _content(path), images.THERMAL))
     except images.ImageError as error:
         raise UserError(f"{path}: {error}") from error
     if values.dtype not in (np.uint8, np.uint16, np.float32):
@@ -171,5 +170,5 @@ def _sized(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _write(path: Path, image: np.ndarray) -> None:
-    if not cv2.imwrite(str(path), image):
-        raise UserError(f"{path.name} cannot be written to {path.parent.parent}; is the disk full?")
+    # Not imwrite: it is silent about a disk that is full at the end, and dies of a name that is no UTF-8.
+    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())

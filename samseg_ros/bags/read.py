@@ -23,6 +23,8 @@ COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 
 # The messages used here have had one layout since the first ROS 2 release.
 TYPES = get_typestore(Stores.ROS2_JAZZY)
+# rosbags gives SQLite a URI, in which these mean something else.
+NOT_IN_URIS = "#?%"
 _IDL_HEADER = "=" * 80 + "\nIDL: "
 # What else MCAP files hold, by the names of their schema encodings.
 _FOREIGN = ("flatbuffer", "jsonschema", "protobuf", "ros1msg")
@@ -78,6 +80,7 @@ class Bag:
             raise UserError(f"{self.path} is a ROS 1 bag; convert it with rosbags-convert first.")
         if not is_bag(self.path):
             raise UserError(f"{self.path} is no ROS 2 bag; give a bag's directory, or an .mcap or .db3 file.")
+        self._refuse_sqlite()
         try:
             for path in self._parts():
                 reader = Reader(path)
@@ -152,6 +155,23 @@ class Bag:
         # Damage inside a chunk without a checksum can pass for the end of it.
         if missing > 0:
             raise self._damaged(ValueError(f"{missing} of its messages are missing"))
+
+    def _refuse_sqlite(self) -> None:
+        """UserError where SQLite would give less than the bag holds, or nothing."""
+        if self.storage is not StoragePlugin.SQLITE3:
+            return
+        if any(sign in str(self.path) for sign in NOT_IN_URIS):
+            raise UserError(
+                f"the SQLite bag {self.path} has one of {' '.join(NOT_IN_URIS)} in its path, from where it "
+                "cannot be read; rename it, or give it by a link."
+            )
+        for file in _storage_files(self.path) if self.path.is_dir() else [self.path]:
+            log = file.with_name(f"{file.name}-wal")
+            if log.is_file() and log.stat().st_size:
+                raise UserError(
+                    f"{file} was not closed, and part of it is in {log.name}; bring them together with "
+                    f"`sqlite3 {file} 'PRAGMA wal_checkpoint(TRUNCATE)'`, then try again."
+                )
 
     def _parts(self) -> list[Path]:
         """What rosbags can open: the bag, or the storage files of one whose metadata.yaml is missing."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +20,8 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from samseg_ros.bags.draft import draft
-from samseg_ros.bags.read import STORAGES, TYPES, Channel, definition
+from samseg_ros.bags.read import NOT_IN_URIS, STORAGES, TYPES, Channel, definition
+from samseg_ros.errors import UserError
 
 _UNKNOWN_HASH = "RIHS01_" + 64 * "0"  # what tools take for "not known"
 _FOREVER = QosTime(2147483647, 4294967295)
@@ -82,18 +84,27 @@ def new_bag(
 
     `out` is the bag's directory, or with suffix .mcap or .db3 one file alone; `storage` is for
     directories. With `salvage` an unfinished one is kept, see :func:`samseg_ros.bags.draft.draft`. UserError
-    where `out` exists.
+    where `out` exists, or SQLite cannot write it.
     """
     alone = out.suffix in STORAGES
-    with draft(out, salvage) as path:
-        # rosbags names the file inside a bag after its folder.
-        folder = path.parent / "bag" if alone else path
-        # Version 8 is what Humble and everything since can read.
-        writer = Writer(folder, version=8, storage_plugin=STORAGES.get(out.suffix, storage))
-        with _closed_in_any_case(writer) if salvage else writer:
-            yield BagWriter(writer)
-        if alone:
-            (folder / f"bag{out.suffix}").rename(path)
+    storage = STORAGES.get(out.suffix, storage)
+    if storage is StoragePlugin.SQLITE3 and any(sign in str(out.absolute()) for sign in NOT_IN_URIS):
+        raise UserError(
+            f"no SQLite bag can be written to {out.absolute()}: it has one of {' '.join(NOT_IN_URIS)}; "
+            "choose another name, or one that ends in .mcap."
+        )
+    try:
+        with draft(out, salvage) as path:
+            # rosbags names the file inside a bag after its folder.
+            folder = path.parent / "bag" if alone else path
+            # Version 8 is what Humble and everything since can read.
+            writer = Writer(folder, version=8, storage_plugin=storage)
+            with _closed_in_any_case(writer) if salvage else writer:
+                yield BagWriter(writer)
+            if alone:
+                (folder / f"bag{out.suffix}").rename(path)
+    except sqlite3.Error as error:
+        raise UserError(f"{out} cannot be written ({error}); is the disk full?") from error
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from samseg_ros.errors import UserError
 SUMMARY, REPORT, VIDEO, SHEET = "summary.json", "report.html", "masks.webm", "contact_sheet.png"
 DRIVE, MASKS, TRUTH, LOGS, SENT = "drive", "masks", "truth", "logs", "sent.csv"
 # The first drive's results lie in the folder itself, another's in one of its own, named after its task.
+_LOG = re.compile(r"render_\w+\.log|(\w+_)?(node|record|replay)\.log")
 _OURS = {SUMMARY, REPORT, VIDEO, SHEET, DRIVE, MASKS, TRUTH, LOGS, SENT, *TASKS}
 
 
@@ -55,6 +58,19 @@ def results(out: Path, bag: Path | None = None) -> Iterator[Path]:
 def _is_ours(out: Path) -> bool:
     if not out.exists():
         return True
-    # Names such as drive and camera are anybody's: what tells a demonstration is its summary.
-    names = {path.name for path in out.iterdir()} if out.is_dir() else {""}
-    return names <= _OURS and (SUMMARY in names or names <= {LOGS})
+    if not out.is_dir():
+        return False
+    # Names such as drive and camera are anybody's: what tells a demonstration is its summary, or of one that
+    # failed its logs.
+    names = {path.name for path in out.iterdir()}
+    if names <= {LOGS}:
+        return all(_LOG.fullmatch(path.name) for path in (out / LOGS).glob("*"))
+    return names <= _OURS and _is_summary(out / SUMMARY)
+
+
+def _is_summary(path: Path) -> bool:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and {"samseg_ros", "frames_in"} <= document.keys()

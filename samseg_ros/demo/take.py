@@ -8,7 +8,7 @@ from pathlib import Path
 
 from samseg_ros.bags.image_messages import read_image, read_thermal
 from samseg_ros.bags.pairs import Pair, plan
-from samseg_ros.bags.read import COMPRESSED_IMAGE, TYPES, Bag, Channel, Message, deserialize, image_topics
+from samseg_ros.bags.read import COMPRESSED_IMAGE, TYPES, Bag, Message, deserialize, image_topics
 from samseg_ros.bags.streams import cameras, find_streams
 from samseg_ros.bags.write import new_bag
 from samseg_ros.demo import folder as places
@@ -45,8 +45,8 @@ def take(folder: Path, source: Path, topic: str | None, frames: int) -> Drive:
                     break
                 restamped = _usable(message, stamps)
                 if restamped is not None:
-                    new.write(*restamped)
-                    times.append(message.time)
+                    times.append(_after(times[-1:], message))
+                    new.write(message.channel, times[-1], restamped)
             if not times:
                 raise UserError(f"{source} has no readable image on '{chosen}'.")
         stream = Stream("image", chosen, _is_compressed(bag, chosen))
@@ -65,7 +65,7 @@ def take_pairs(
         silence = _PERIODS_OF_SILENCE * max(plan(bag, streams).periods) or 1.0
         times: list[int] = []
         stamps: set[Stamp] = set()
-        kept: set[tuple[str, int]] = set()
+        kept: set[tuple[str, int, Stamp]] = set()
         for pair in paired(bag, streams, silence):
             if len(times) == frames:
                 break
@@ -75,13 +75,15 @@ def take_pairs(
                 continue
             stamps.add(header_stamp(found[0]))
             times.append(found[0].time)
-            kept.update((message.channel.topic, message.time) for message in found)
+            kept.update(map(_name, found))
         if not times:
             raise UserError(f"{source} has no readable pair on '{streams.rgb}' and '{streams.thermal}'.")
         with new_bag(folder / places.DRIVE) as new:
-            for message in bag.messages({topic for topic, _ in kept}):
-                if (message.channel.topic, message.time) in kept:
-                    new.write(message.channel, message.time, message.data)
+            written: list[int] = []
+            for message in bag.messages({topic for topic, *_ in kept}):
+                if _name(message) in kept:
+                    written = [_after(written, message)]
+                    new.write(message.channel, written[0], message.data)
         cameras = tuple(
             Stream(name, topic, _is_compressed(bag, topic))
             for name, topic in (("rgb", streams.rgb), ("thermal", streams.thermal))
@@ -100,7 +102,16 @@ def holds_pairs(source: Path) -> bool:
     return True
 
 
-def _usable(message: Message, stamps: set[Stamp]) -> tuple[Channel, int, bytes | memoryview] | None:
+def _name(message: Message) -> tuple[str, int, Stamp]:
+    return message.channel.topic, message.time, header_stamp(message)
+
+
+def _after(before: list[int], message: Message) -> int:
+    """The message's log time, or one after the last of `before`: messages of a drive are told apart by it."""
+    return max(message.time, *(time + 1 for time in before[-1:]), 0)
+
+
+def _usable(message: Message, stamps: set[Stamp]) -> bytes | memoryview | None:
     """What to write for a message of the source: as it is; None where it holds no image.
 
     Frames are told apart by their stamps, so one whose stamp was there before gets its log time for one.
@@ -117,7 +128,7 @@ def _usable(message: Message, stamps: set[Stamp]) -> tuple[Channel, int, bytes |
         content.header.stamp.sec, content.header.stamp.nanosec = stamp
         data = TYPES.serialize_cdr(content, message.channel.msgtype)
     stamps.add(stamp)
-    return message.channel, message.time, data
+    return data
 
 
 def _readable(pair: Pair) -> bool:

@@ -94,3 +94,13 @@ def test_thermal_pictures_keep_their_depth_and_grey_ones_may_have_three_channels
     cv2.imwrite(str(path), scene(0))
     with pytest.raises(UserError, match="false colours"):
         read_thermal_picture(path)
+
+
+def test_a_thermal_picture_that_cannot_be_read_does_not_cost_the_other(tmp_path, run):
+    cv2.imwrite(str(tmp_path / "thermal" / "b.png"), np.zeros((32, 64), np.uint16))  # all one value
+    (tmp_path / "thermal" / "a.png").write_bytes(b"no picture")
+    summary = run()
+    assert (summary["frames"], summary["skipped"]) == (3, 1)
+    assert summary["modalities"] == {"both": 0, "rgb": 2, "thermal": 1}
+    assert summary["left_out"] == {"rgb": 0, "thermal": 1}
+    assert list(summary["reasons"]) == ["a"] and "cannot be read as a picture" in summary["reasons"]["a"]

@@ -2,6 +2,8 @@
 """Masks of pictures."""
 
 import json
+import os
+import struct
 
 import cv2
 import numpy as np
@@ -11,6 +13,7 @@ from recordings import half_red
 from samseg_ros.bags.label import label
 from samseg_ros.bags.pictures import read_picture, read_thermal_picture
 from samseg_ros.errors import UserError
+from samseg_ros.images import decode_compressed_thermal
 
 pytest.importorskip("onnxruntime")
 
@@ -110,3 +113,38 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(pictures, tmp_path, bund
     with pytest.raises(UserError, match=sentence):
         label(tmp_path / source, tmp_path / out, bundle)
     assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def turned(image: np.ndarray) -> bytes:
+    """A JPEG that says that it is upside down."""
+    data = cv2.imencode(".jpg", image)[1].tobytes()
+    tag = struct.pack(">HHIHH", 0x0112, 3, 1, 3, 0)  # orientation, one short: 3
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 1) + tag + struct.pack(">I", 0)
+    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
+
+
+def test_both_pictures_of_a_pair_are_turned_as_they_say(tmp_path):
+    ramp = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (32, 1))
+    for name in ("rgb.jpg", "thermal.jpg"):
+        (tmp_path / name).write_bytes(turned(ramp))
+    rgb, thermal = read_picture(tmp_path / "rgb.jpg"), read_thermal_picture(tmp_path / "thermal.jpg")
+    assert rgb[0, 0, 0] > 200 and rgb[0, -1, 0] < 50
+    np.testing.assert_array_equal(thermal, rgb[..., 0])
+    np.testing.assert_array_equal(decode_compressed_thermal(turned(ramp)), thermal)
+
+
+def test_a_name_that_is_no_utf_8_keeps_its_bytes(pictures, tmp_path, bundle):
+    (pictures / "b.bmp").rename(pictures / os.fsdecode(b"stra\xdfe.bmp"))
+    assert label(pictures, tmp_path / "out", bundle, runtime="onnxruntime")["frames"] == 2
+    assert os.fsencode(b"stra\xdfe.png") in os.listdir(os.fsencode(tmp_path / "out"))
+
+
+def test_a_hint_where_pictures_look_like_no_panoramas(pictures, tmp_path, red_bundle, caplog):
+    cv2.imwrite(str(pictures / "c.png"), half_red(48, 64))
+    panorama = str(red_bundle(tmp_path / "panorama", task="panorama").path)
+    label(pictures, tmp_path / "out", panorama, runtime="onnxruntime")
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert said.startswith("pictures of 64x48 look like no 360° panoramas") and "street_b0_camera" in said
+    caplog.clear()
+    label(pictures, tmp_path / "told", panorama, runtime="onnxruntime", vertical_fov=90.0)
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]

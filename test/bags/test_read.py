@@ -172,3 +172,24 @@ def test_a_topic_of_two_channels_is_named_once(tmp_path):
             bag.write(channel("/front", IMAGE, qos), 1, b"\0\1\0\0")
     with Bag(tmp_path / "bag") as bag:
         assert len(bag.channels) == 2 and image_topics(bag) == ["/front"]
+
+
+def test_a_bag_part_of_which_is_in_a_log_is_not_read_in_part(tmp_path):
+    path = old_bag(tmp_path / "bag.db3")
+    recorder = sqlite3.connect(path)
+    recorder.execute("PRAGMA journal_mode=WAL")
+    recorder.execute("INSERT INTO messages VALUES (2, 1, 6, ?)", (b"\0\1\0\0\3\0\0\0ho\0",))
+    recorder.commit()
+    with pytest.raises(UserError, match=r"part of it is in bag\.db3-wal; bring them together with `sqlite3"):
+        messages(path)
+    recorder.close()  # which brings them together
+    assert [message.time for message in messages(path)] == [5, 6]
+
+
+def test_a_path_that_sqlite_takes_for_another_is_not_called_damage(tmp_path):
+    (tmp_path / "in#1").mkdir()
+    path = old_bag(tmp_path / "in#1" / "bag.db3")
+    with pytest.raises(UserError, match="rename it, or give it by a link"):
+        messages(path)
+    (tmp_path / "in").symlink_to(tmp_path / "in#1")
+    assert len(messages(tmp_path / "in" / "bag.db3")) == 1

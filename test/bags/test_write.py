@@ -3,6 +3,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -107,3 +108,23 @@ def test_a_bag_names_its_files_after_itself(tmp_path):
     assert sorted(path.name for path in bag.iterdir()) == ["drive.mcap", "metadata.yaml"]
     assert oct(bag.stat().st_mode)[-3:] == "755"
     assert time.time() - Path(bag).stat().st_mtime < 60
+
+
+@pytest.mark.parametrize("name", ["night#2.db3", "run?.db3", "50%25.db3", "site#1/bag.db3"])
+def test_names_that_sqlite_would_take_for_others_are_refused(tmp_path, name):
+    with pytest.raises(UserError, match=r"no SQLite bag can be written to .* ends in \.mcap"):
+        write_recording(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    assert messages(write_recording(tmp_path / name.replace(".db3", ".mcap")))
+
+
+def test_what_sqlite_cannot_write_is_said_in_one_sentence(tmp_path):
+    def fill_the_disk():
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with (
+        pytest.raises(UserError, match=r"cannot be written \(disk I/O error\)"),
+        new_bag(tmp_path / "bag.db3"),
+    ):
+        fill_the_disk()
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a demonstration puts its results, and what it will not touch."""
 
+import json
+
 import pytest
 
 from samseg_ros.demo.folder import LOGS, REPORT, SUMMARY, results
@@ -9,7 +11,7 @@ from samseg_ros.errors import UserError
 
 def run(out, text):
     with results(out) as folder:
-        (folder / SUMMARY).write_text(text)
+        (folder / SUMMARY).write_text(json.dumps({"samseg_ros": text, "frames_in": 1}))
         (folder / LOGS).mkdir()
         (folder / LOGS / "node.log").write_text(text)
 
@@ -19,7 +21,7 @@ def test_a_second_run_replaces_the_first(tmp_path):
     run(out, "first")
     (out / REPORT).write_text("of the first")
     run(out, "second")
-    assert (out / SUMMARY).read_text() == "second"
+    assert json.loads((out / SUMMARY).read_text())["samseg_ros"] == "second"
     assert not (out / REPORT).exists()
     assert list(tmp_path.iterdir()) == [out]
 
@@ -45,6 +47,16 @@ def test_folders_with_names_like_ours_are_not_ours(tmp_path):
     with pytest.raises(UserError, match="is no result of a demonstration"):
         run(tmp_path / "rec", "first")
     assert (tmp_path / "rec" / "drive" / "precious").read_text() == "two hours of driving"
+
+
+@pytest.mark.parametrize("names", [("logs/experiment.log",), ("summary.json", "logs/node.log")])
+def test_logs_and_summaries_of_others_are_not_ours(tmp_path, names):
+    for name in names:
+        (tmp_path / "rec" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "rec" / name).write_text('{"frames_in": 3}')
+    with pytest.raises(UserError, match="is no result of a demonstration"):
+        run(tmp_path / "rec", "first")
+    assert all((tmp_path / "rec" / name).read_text() == '{"frames_in": 3}' for name in names)
 
 
 def test_the_bag_that_is_shown_is_not_replaced(tmp_path):

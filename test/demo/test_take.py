@@ -62,6 +62,23 @@ def test_frames_with_one_stamp_are_told_apart_by_their_log_times(tmp_path):
     assert [frame.stamp for frame in frames] == [(0, 0), divmod(START + 1, 10**9), divmod(START + 2, 10**9)]
 
 
+def test_frames_that_were_logged_at_one_time_are_told_apart(tmp_path):
+    """As of a recorder that takes its time from a /clock that seldom ticks."""
+    with new_bag(tmp_path / "in") as bag:
+        for i in range(6):
+            stamp = START + i * PERIOD
+            bag.write_message(channel("/c", IMAGE), START + i // 3, image_message(half_red(), stamp))
+    drive = drives.take(tmp_path / "one", tmp_path / "in", None, 5)
+    assert len({frame.sent for frame in drive.play()}) == drive.frames == 5
+    pairs = write_pairs(tmp_path / "pairs", 12)
+    with new_bag(tmp_path / "coarse") as bag:
+        for message in messages(pairs):
+            bag.write(message.channel, START + (message.time - START) // (4 * PERIOD) * PERIOD, message.data)
+    drive = drives.take_pairs(tmp_path / "two", tmp_path / "coarse", None, None, 10)
+    frames = list(drive.play())
+    assert len(frames) == drive.frames == 10 and len({sent for frame in frames for sent in frame.sent}) == 20
+
+
 def test_what_cannot_be_taken_is_said_in_one_sentence(tmp_path):
     source = write_recording(tmp_path / "in")
     with new_bag(tmp_path / "text") as bag:

@@ -10,7 +10,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from samseg_ros.bags.paletted import indices, is_paletted
+from samseg_ros.bags.label_png import indices, is_paletted, spread
 from samseg_ros.labels import UNLABELED
 
 Projection = Literal["pinhole", "equirectangular"]
@@ -116,7 +116,7 @@ def _plain_ids(path: Path) -> np.ndarray:
             f"The label picture {path} has {_channels(raw)} channels of {raw.dtype}: "
             "expected one channel of 8-bit ids, not a picture of colours."
         )
-    return np.asarray(raw, dtype=np.uint8)
+    return np.asarray(raw, dtype=np.uint8) // np.uint8(spread(path))
 
 
 def _red_channel(path: Path) -> np.ndarray:

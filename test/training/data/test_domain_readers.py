@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from recordings import grey_png
 
 from samseg_ros.labels import CITYSCAPES19, UNLABELED
 from training.data import acdc, gta5, synthia
@@ -51,6 +52,16 @@ def test_gta5_labels_are_indices_of_a_palette(tmp_path: Path) -> None:
     assert label.tolist() == [expected, expected]
     np.testing.assert_array_equal(read_label(found), label)
     assert gta5.pictures(tmp_path) == [found.image]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_few_grey_bits_are_ids_and_no_shades(tmp_path: Path, bits: int) -> None:
+    picture(tmp_path / "images/1.png", (2, 16))
+    ids = np.resize(np.arange(2**bits, dtype=np.uint8), 16)
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/1.png").write_bytes(grey_png(rows(list(ids)), bits))
+    label = read(gta5.samples(tmp_path, CITYSCAPES19)[0])[1]
+    assert label[0].tolist() == [IDS.index(id_) if id_ in IDS else UNLABELED for id_ in ids]
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
