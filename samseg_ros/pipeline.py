@@ -65,6 +65,10 @@ class Pipeline:
             raise ValueError(
                 f"bundle '{bundle.name}' is for task {bundle.task}; camera or panorama is needed."
             )
+        if vertical_fov is not None and bundle.task != "panorama":
+            raise ValueError(
+                f"vertical_fov is for panoramas; bundle '{bundle.name}' is for task {bundle.task}."
+            )
         if vertical_fov is not None and not 0.0 < vertical_fov <= panorama.FULL_SPHERE:
             raise ValueError(f"vertical_fov is {vertical_fov:g}; it must be above 0 and at most 180 degrees.")
         self.bundle = bundle
@@ -77,7 +81,8 @@ class Pipeline:
         self._band: panorama.Band | None = None
 
     def run(self, image: np.ndarray, confidence: bool = False) -> Result:
-        """One frame, BGR uint8 [H, W, 3]. The result is the caller's to keep."""
+        """One frame, BGR uint8 [H, W, 3]. The result is the caller's to keep. ValueError for other frames."""
+        _check_picture(image)
         height, width = image.shape[:2]
         rows = self._rows(height, width)
         _fill(self._input[rows], image)
@@ -148,13 +153,14 @@ class RgbtPipeline:
         """One frame or pair; the result is the caller's to keep.
 
         `rgb` is uint8 [H, W, 3] BGR, `thermal` uint8, uint16 or float32 [h, w] as the camera gives it; None
-        is a stream that is missing. ValueError where both are.
+        is a stream that is missing. ValueError where both are, or a frame is none of these.
         """
         if rgb is None and thermal is None:
             raise ValueError("neither an RGB nor a thermal frame was given; give at least one.")
         if rgb is None:
             self._image[:] = 0
         else:
+            _check_picture(rgb)
             self._rgb_size = rgb.shape[:2]
             _fill(self._image, rgb)
         self.warmth = self._absent
@@ -190,6 +196,13 @@ class RgbtPipeline:
 def _check_output_size(output_size: str) -> None:
     if output_size not in OUTPUT_SIZES:
         raise ValueError(f"output_size is '{output_size}'; choose {' or '.join(OUTPUT_SIZES)}.")
+
+
+def _check_picture(image: np.ndarray) -> None:
+    """ValueError for a frame of another kind, which OpenCV would not write into the network's input."""
+    what = f"{image.dtype} {list(image.shape)}" if isinstance(image, np.ndarray) else f"{image!r}"
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.shape[2:] != (3,):
+        raise ValueError(f"the picture is {what}; expected uint8 [height, width, 3], in the order BGR.")
 
 
 def _fill(target: np.ndarray, image: np.ndarray) -> None:

@@ -177,3 +177,27 @@ def test_a_bundle_of_another_task_is_refused(red_bundle, tmp_path):
     it = red_bundle(tmp_path / "red")
     with pytest.raises(ValueError, match="is for task panorama; rgbt is needed"):
         RgbtPipeline(it, engine.load(it), ThermalScale(Scaling("raw8")), registration.NONE)
+
+
+@pytest.mark.parametrize(
+    ("picture", "what"),
+    [
+        (np.zeros((64, 128), np.uint8), r"uint8 \[64, 128\]"),
+        (np.zeros((64, 128, 4), np.uint8), r"uint8 \[64, 128, 4\]"),
+        (np.zeros((64, 128, 3), np.float32), r"float32 \[64, 128, 3\]"),
+        (None, "None"),
+    ],
+)
+def test_what_is_no_picture_is_refused_and_not_taken_for_the_one_before(picture, what: str) -> None:
+    expected = f"the picture is {what}; expected uint8"
+    with pytest.raises(ValueError, match=expected):
+        Pipeline(bundle("camera"), RedEngine()).run(picture)
+    if picture is not None:
+        pair = RgbtPipeline(bundle("rgbt"), RedEngine(), ThermalScale(Scaling("raw8")), registration.NONE)
+        with pytest.raises(ValueError, match=expected):
+            pair.run(picture, None)
+
+
+def test_ordinary_cameras_have_no_vertical_fov() -> None:
+    with pytest.raises(ValueError, match="vertical_fov is for panoramas; bundle 'red' is for task camera"):
+        Pipeline(bundle("camera"), RedEngine(), vertical_fov=90.0)

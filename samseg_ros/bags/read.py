@@ -132,6 +132,11 @@ class Bag:
         starts = [reader.start_time for reader in self._readers if reader.message_count]
         return min(starts, default=0)
 
+    def end(self) -> int:
+        """Log time of the last message in nanoseconds; 0 for an empty bag."""
+        # rosbags has the end behind it.
+        return max((reader.end_time - 1 for reader in self._readers if reader.message_count), default=0)
+
     def messages(self, topics: set[str] | None = None) -> Iterator[Message]:
         """The messages on these topics, or on all, in the order of their log times."""
         parts = (self._messages(reader, topics) for reader in self._readers)

@@ -88,7 +88,7 @@ class Recording:
         return [text for time, text in said if time >= min(sent)] or [text for _, text in said[-1:]]
 
     def diagnostics(self) -> dict[str, str]:
-        """The key-value pairs that the node published last; ``received`` is of all its cameras together."""
+        """The key-value pairs that the node published last, and ``received`` of all its cameras together."""
         last: dict[str, str] = {}
         with Bag(self.bag) as bag:
             topics = {c.topic for c in bag.channels if c.msgtype == _DIAGNOSTICS}
@@ -97,7 +97,7 @@ class Recording:
             for message in bag.messages(topics):
                 for status in deserialize(message).status:
                     last.update({pair.key: pair.value for pair in status.values})
-                    received = [pair.value for pair in status.values if pair.key == "received"]
+                    received = [pair.value for pair in status.values if pair.key.endswith("received")]
                     if received:
                         last["received"] = str(sum(map(int, received)))
         return last

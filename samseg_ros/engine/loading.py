@@ -10,15 +10,21 @@ from concurrent.futures import Future, wait
 
 from samseg_ros.engine.engine import Engine, Tell
 
+_CHECKS = 0.5  # seconds between looks whether to go on
+
 
 def load_while_reporting(
-    load: Callable[[Tell], Engine], report: Callable[[str], None], period: float, log: Tell
+    load: Callable[[Tell], Engine],
+    report: Callable[[str], None],
+    period: float,
+    log: Tell,
+    check: Callable[[], None] = lambda: None,
 ) -> Engine:
     """What `load` returns or raises, from a thread of its own.
 
     `report` is called here at every `period` in seconds with what `load` told last and for how long that has
-    been: "building the engine, fp16, 34 s". Where it raises, that is raised, and the thread left to itself.
-    `log` hears all that `load` tells.
+    been: "building the engine, fp16, 34 s". `check` is called more often; where it raises, that is raised and
+    the thread left to itself. `log` hears all that `load` tells.
     """
     loaded: Future[Engine] = Future()
     phase, since = "loading the engine", time.monotonic()
@@ -36,6 +42,10 @@ def load_while_reporting(
 
     # A builder cannot be interrupted; the process need not wait for it to end.
     threading.Thread(target=work, name="loading", daemon=True).start()
-    while not wait([loaded], period).done:
-        report(f"{phase}, {time.monotonic() - since:.0f} s")
+    reported = time.monotonic()
+    while not wait([loaded], min(period, _CHECKS)).done:
+        check()
+        if time.monotonic() - reported >= period:
+            reported = time.monotonic()
+            report(f"{phase}, {reported - since:.0f} s")
     return loaded.result()

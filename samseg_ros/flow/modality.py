@@ -32,7 +32,8 @@ class Watch:
     def __init__(self, silent_after: float, frozen_after: float, now: float) -> None:
         self._silent_after = silent_after
         self._frozen_after = frozen_after
-        self.last = now  # when a frame arrived; before the first, when the watch began
+        self.heard = False  # whether any frame has arrived
+        self.last = now  # when the last one did; before the first, when the watch began
         self._waited_for = now  # it is given the full time from here on
         self._seen: np.ndarray | None = None
         self._changed = now
@@ -41,7 +42,7 @@ class Watch:
     def arrived(self, now: float) -> None:
         if now - self.last > self._silent_after:
             self._seen = None  # it may begin again with the frame that it ended with
-        self.last = now
+        self.last, self.heard = now, True
 
     def wait(self, now: float) -> None:
         """Not silent before `silent_after` from now."""
@@ -61,6 +62,11 @@ class Watch:
         """Of the last frame nothing could be made."""
         self._seen = None
         self.content = "unusable"
+
+    def forget(self) -> None:
+        """The last frame was not looked at: nothing is known of what the stream shows."""
+        self._seen = None
+        self.content = ""
 
     def is_silent(self, now: float) -> bool:
         return now - max(self.last, self._waited_for) > self._silent_after
@@ -130,9 +136,13 @@ class Modality:
 
     def current(self, now: float) -> str:
         """What masks are made from at present: ``both``, ``rgb``, ``thermal`` or ``none``."""
+        if not any(watch.heard for watch in self.watches):
+            return "none"
         given = [not watch.is_silent(now) for watch in self.watches]
         if self.policy in STREAMS:
-            return self.policy if given[STREAMS.index(self.policy)] else "none"
+            stream = STREAMS.index(self.policy)
+            used = given[stream] and self.watches[stream].content != "unusable"
+            return self.policy if used else "none"
         if self.is_unpaired(now):
             given[1] = False
         if self.policy == "both" and not all(given):
@@ -150,7 +160,8 @@ class Modality:
         ]
         if not faults and self.policy not in STREAMS and self.is_unpaired(now):
             faults = [
-                "rgb and thermal arrive but do not pair (their clocks differ, or sync.tolerance is small)"
+                "rgb and thermal arrive but do not pair (their clocks differ, sync.tolerance is small, or "
+                "one lags by more frames than sync.queue)"
             ]
         if not faults:
             return ""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -20,6 +21,7 @@ class Worker(Generic[T]):
 
     def __init__(self, work: Callable[[T], None], report: Callable[[Exception], None], name: str) -> None:
         self.inbox: Latest[T] = Latest()
+        self.busy_since: float | None = None  # monotonic time of the item in hand; None where there is none
         self._work = work
         self._report = report
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -38,8 +40,10 @@ class Worker(Generic[T]):
             item = self.inbox.take()
             if item is None:
                 continue
+            self.busy_since = time.monotonic()
             try:
                 self._work(item)
             except Exception as error:
                 self._report(error)
+            self.busy_since = None
             del item  # let go of the frame before the next one is waited for

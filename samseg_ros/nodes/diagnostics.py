@@ -15,6 +15,7 @@ from samseg_ros.flow.window import Spread
 from samseg_ros.nodes.image_input import ImageInput
 
 SILENCE = 5.0  # seconds without an image that are worth a warning
+STALL = 10.0  # seconds with one frame in hand that are an error
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -34,6 +35,7 @@ class Snapshot:
     statistics: Statistics
     inputs: Sequence[ImageInput]
     dropped: int
+    busy_since: float | None  # when the frame in hand was taken up
     time_jumps: int
     incompatible: Mapping[str, str]  # topic: QoS policy
     findings: Sequence[Finding] = ()  # what the cameras have to say, and
@@ -47,10 +49,16 @@ def status(snapshot: Snapshot) -> DiagnosticStatus:
     return DiagnosticStatus(
         level=level,
         name=f"{snapshot.node}: segmentation",
-        message=" ".join(text for found, text in findings if found == level) or snapshot.state,
+        # The consequence first, and then what may be its cause; what is well is told where nothing else is.
+        message=" ".join(text for found, text in sorted(findings, key=_badness) if found > OK or level == OK)
+        or snapshot.state,
         hardware_id=f"{engine.runtime} {engine.device}" if engine else "",
         values=[KeyValue(key=key, value=value) for key, value in _values(snapshot)],
     )
+
+
+def _badness(finding: Finding) -> int:
+    return -ord(finding[0])
 
 
 def _findings(snapshot: Snapshot) -> Iterable[Finding]:
@@ -64,6 +72,11 @@ def _findings(snapshot: Snapshot) -> Iterable[Finding]:
         return
     if failures := len(statistics.failures.values(now)):
         yield ERROR, f"{failures} frames failed lately: {statistics.last_failure}"
+    if snapshot.busy_since is not None and now - snapshot.busy_since >= STALL:
+        yield (
+            ERROR,
+            f"the engine has had one frame for {now - snapshot.busy_since:.0f} s and answers nothing.",
+        )
     for source in snapshot.inputs:
         yield from _of_input(source, now)
     yield from snapshot.findings
@@ -77,8 +90,7 @@ def _of_input(source: ImageInput, now: float) -> Iterable[Finding]:
     silent = now - (source.began if source.last is None else source.last)
     if silent >= SILENCE:
         which = "no image yet on" if source.last is None else "no image on"
-        why = "" if source.publishers() else "; nobody publishes it"
-        yield WARN, f"{which} {source.topic} for {silent:.0f} s{why}."
+        yield WARN, f"{which} {source.topic} for {silent:.0f} s{source.why_silent()}."
     if refused := len(source.refusals.values(now)):
         yield WARN, f"{refused} malformed images lately on {source.topic}: {source.last_reason}"
     if source.incompatible:
@@ -94,13 +106,14 @@ def _values(snapshot: Snapshot) -> Iterable[tuple[str, str]]:
     yield "precision", engine.precision if engine else ""
     yield "fallback", engine.fallback if engine else ""
     for source in snapshot.inputs:
-        yield "topic", source.topic
-        yield "received", str(source.received)
-        yield "rate in [Hz]", f"{source.arrivals.rate(now):.1f}"
-        yield "age of last image [s]", "" if source.last is None else f"{now - source.last:.2f}"
-        yield from spread("transport", source.transport_ms.spread(now))
-        yield "malformed", str(source.malformed)
-        yield "last malformed", source.last_reason
+        which = f"{source.name} " if len(snapshot.inputs) > 1 else ""
+        yield f"{which}topic", source.topic
+        yield f"{which}received", str(source.received)
+        yield f"{which}rate in [Hz]", f"{source.arrivals.rate(now):.1f}"
+        yield f"{which}age of last image [s]", "" if source.last is None else f"{now - source.last:.2f}"
+        yield from spread(f"{which}transport", source.transport_ms.spread(now))
+        yield f"{which}malformed", str(source.malformed)
+        yield f"{which}last malformed", source.last_reason
     yield from snapshot.values
     yield "published", str(statistics.published)
     yield "rate out [Hz]", f"{statistics.inference.rate(now):.1f}"

@@ -58,6 +58,7 @@ class ImageInput:
         self._keep = keep
         self._content = content
         self._counting = threading.Lock()
+        self.name = topic.removeprefix("~/")  # of the input, whatever its topic is called outside
         self.began = time.monotonic()
         self.last: float | None = None  # monotonic time of the last message
         self.received = 0
@@ -71,6 +72,7 @@ class ImageInput:
         kind, name = Image, base
         if transport == "compressed":
             kind, name = CompressedImage, f"{base.removesuffix('/compressed')}/compressed"
+        self._type = kind
         events = SubscriptionEventCallbacks(incompatible_qos=self._on_incompatible)
         self._subscription = node.create_subscription(
             kind,
@@ -95,9 +97,16 @@ class ImageInput:
         clash = self._incompatible and has_incompatible_writer(self._node, self._subscription)
         return self._incompatible if clash else ""
 
-    def publishers(self) -> int:
-        """How many publish on the topic, as far as is known."""
-        return self._node.count_publishers(self.topic)
+    def why_silent(self) -> str:
+        """What is known of why nothing comes, to go on with a sentence; empty where nothing is known."""
+        known = self._node.get_publishers_info_by_topic(self.topic)
+        if not known:
+            return "; nobody publishes it"
+        types = {one.topic_type.replace("/msg/", "/") for one in known}
+        expected = f"sensor_msgs/{self._type.__name__}"
+        if expected in types:
+            return ""
+        return f"; what is published there is {' and '.join(sorted(types))}, not {expected}"
 
     def forget_times(self) -> None:
         """After a jump of time: durations across it mean nothing."""

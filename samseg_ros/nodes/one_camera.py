@@ -55,6 +55,9 @@ class OneCamera:
             return None
         return Segmented(frame.message.header, image, self._pipeline.run(image, confidence), frame.at)
 
+    def skipped(self) -> None:
+        """Nothing is remembered of frames."""
+
     def time_jumped(self) -> None:
         """Nothing is remembered from one frame to the next."""
 

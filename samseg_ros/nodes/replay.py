@@ -81,6 +81,7 @@ def replay(source: Path, options: ReplayOptions) -> dict[str, Any]:
                     counts[topic] += 1
                 if not options.loop or not any(counts.values()):
                     break
+                time.sleep(_interval(bag) / options.rate)
         seconds = time.perf_counter() - started
         for publisher in publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
@@ -163,6 +164,12 @@ def _wait(done: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def _interval(bag: Bag) -> float:
+    """Seconds from one message to the next, in the mean; a tenth in a bag of one moment, for want of any."""
+    seconds = (bag.end() - bag.start()) * 1e-9
+    return seconds / (bag.count() - 1) if seconds > 0.0 else 0.1
 
 
 def _play(

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import partial
@@ -41,7 +40,6 @@ PAIRINGS: dict[str, type[Pairing[Arrival]] | type[MessageFiltersPairing[Arrival]
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 CONTENTS = (messages.COLOR, messages.THERMAL)
 ANNOUNCEMENTS = 0.1  # seconds between looks at which streams are alive
-REMEMBERED = 64  # frames that were segmented alone and must not come again in a pair
 
 
 class Frame(NamedTuple):
@@ -88,10 +86,10 @@ class RgbAndThermal:
         self._modality = Modality(
             settings["modality"], settings["stream_timeout"], settings["frozen_timeout"], now
         )
-        self._pairing = PAIRINGS[settings["sync.method"]](settings["sync.tolerance"])
+        self._pairing = PAIRINGS[settings["sync.method"]](settings["sync.tolerance"], settings["sync.queue"])
         self._pipeline.scale.reset()
         self._frame_id = ""
-        self._alone: deque[float] = deque(maxlen=REMEMBERED)  # when RGB frames segmented alone arrived
+        self._alone = 0.0  # when the last RGB frame arrived that was segmented alone
         self._info: CameraInfo | None = None
         self._announced = ""
         # Each can be taken back as soon as it is there: what comes after it may fail.
@@ -128,6 +126,10 @@ class RgbAndThermal:
             close()
         self.inputs, self._close = [], []
 
+    def skipped(self) -> None:
+        for watch in self._modality.watches:
+            watch.forget()
+
     def time_jumped(self) -> None:
         self._pipeline.scale.reset()  # the pairing sees by the stamps themselves where they go back
 
@@ -138,7 +140,7 @@ class RgbAndThermal:
         stamp = Time.from_msg(arrival.message.header.stamp).nanoseconds
         if route.alone:
             if stream == 0:
-                self._alone.append(arrival.at)
+                self._alone = arrival.at
             self._keep(Frame(arrival, None) if stream == 0 else Frame(None, arrival))
         if not route.pair:
             self._pairing.reset()  # what waits for the silent stream is older than this frame
@@ -146,7 +148,8 @@ class RgbAndThermal:
         self._pairing.tolerance = self._settings["sync.tolerance"]
         for rgb, warm in self._pairing.add(stream, stamp, arrival):
             self._modality.paired(arrival.at)
-            if rgb.at not in self._alone:  # by stamps it would be: those of a looped bag come again
+            # Not it again, nor what came before it: masks go forward. (By stamps a looped bag would not.)
+            if rgb.at > self._alone:
                 self._keep(Frame(rgb, warm))
 
     def _learn(self, info: CameraInfo) -> None:

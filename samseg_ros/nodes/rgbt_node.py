@@ -48,6 +48,14 @@ PARAMETERS = (
     ),
     Parameter("sync.tolerance", 0.02, "Seconds that the stamps of a pair may differ.", (), 0, 10, live=True),
     Parameter(
+        "sync.queue",
+        16,
+        "Frames of each camera that wait for the other's at most; more than come while one lags.",
+        (),
+        2,
+        1000,
+    ),
+    Parameter(
         "thermal.mode",
         "percentile",
         "How thermal values become 8 bits: percentile adapts to the scene, range is fixed by thermal.low and "

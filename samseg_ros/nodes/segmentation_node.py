@@ -35,6 +35,7 @@ from samseg_ros.nodes.qos import unused_overrides
 RCLError = rclpy_implementation.RCLError
 LONGEST_FRAME = 30.0  # seconds that deactivating waits for the frame in hand
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+ERROR = TransitionCallbackReturn.ERROR
 
 
 class Cameras(Protocol):
@@ -68,6 +69,9 @@ class Cameras(Protocol):
 
     def segment(self, frame: Any, confidence: bool) -> Segmented | None:
         """One frame through the bundle, in the worker's thread; None where nothing can be made of it."""
+
+    def skipped(self) -> None:
+        """A frame was not looked at, because nobody subscribes, in the worker's thread."""
 
     def time_jumped(self) -> None:
         """The node's time jumped back: what came before has nothing to do with what comes now."""
@@ -153,20 +157,35 @@ class SegmentationNode(LifecycleNode):
         return self._step("activating", self._activate, "active", self._deactivate, state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._step("deactivating", self._deactivate, "inactive", None, state)
+        # What failed was to wait for an engine that hangs; there is no way back to being active.
+        done = self._step("deactivating", self._deactivate, "inactive", None, state)
+        return ERROR if done == FAILURE else done
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         return self._step("cleaning up", self._clean_up, "unconfigured", None, state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._step("shutting down", self.close, "finalized", None, state)
+        done = self._step("shutting down", self.close, "finalized", None, state)
+        self._state = "finalized"  # in any case
+        return done
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._step("recovering", self.close, "unconfigured", None, state)
+        """After an engine that hung: all is let go of, its frame too, and the node may be configured anew."""
+        why = self._problem
+        done = self._step("recovering", self._let_go, "unconfigured", None, state)
+        self._problem = self._problem or why  # which is worth a report still
+        return done
 
     def close(self) -> None:
         """Stop work and let go of everything that configure and activate took."""
-        self._deactivate()
+        try:
+            self._deactivate()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._cameras.close()
+        self._worker = None
         self._clean_up()
 
     def _configure(self) -> None:
@@ -196,9 +215,11 @@ class SegmentationNode(LifecycleNode):
     def _load(self, bundle: Bundle, settings: Settings) -> Engine:
         before = self._state
 
-        def report(progress: str) -> None:
+        def check() -> None:
             if not rclpy.ok(context=self.context):
                 raise EngineError("the process was told to end.")
+
+        def report(progress: str) -> None:
             self._state = progress
             self._report()
 
@@ -215,6 +236,7 @@ class SegmentationNode(LifecycleNode):
             report,
             settings["diagnostics_period"],
             self.get_logger().info,
+            check,
         )
         self._state = before
         return engine
@@ -274,6 +296,7 @@ class SegmentationNode(LifecycleNode):
         wanted = self._outputs.wanted()
         if not wanted:
             self._statistics.skipped += 1
+            self._cameras.skipped()
             return
         jumps = self._time_jumps
         segmented = self._cameras.segment(frame, self._outputs.need_confidence(wanted))
@@ -325,6 +348,7 @@ class SegmentationNode(LifecycleNode):
             statistics=self._statistics,
             inputs=self._cameras.inputs,
             dropped=self._worker.inbox.dropped if self._worker else 0,
+            busy_since=self._worker.busy_since if self._worker else None,
             time_jumps=self._time_jumps,
             incompatible=self._outputs.incompatible if self._outputs else {},
             findings=self._cameras.findings(now) if self._worker else (),

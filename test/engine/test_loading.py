@@ -53,3 +53,15 @@ def test_a_gpu_that_only_onnx_runtime_knows_is_taken(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(runtimes, "_onnxruntime_on_gpu", lambda there=there: there)
         assert runtimes._best(device) == expected
         assert runtimes._best("CPU") == "openvino"
+
+
+def test_whether_to_go_on_is_asked_more_often_than_is_reported():
+    def check():
+        raise EngineError("the process was told to end.")
+
+    go_on = threading.Event()
+    try:
+        with pytest.raises(EngineError, match="told to end"):
+            load_while_reporting(lambda tell: go_on.wait(60), print, 60.0, print, check)
+    finally:
+        go_on.set()

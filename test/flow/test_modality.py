@@ -210,3 +210,28 @@ def test_the_frame_left_over_is_not_used_if_it_is_blank() -> None:
     it = modality()
     see(it, 2.0, np.zeros((48, 64, 3), np.uint8))
     assert it.choose((True, False), 2.0) == (False, False)
+
+
+def test_before_the_first_frame_no_masks_are_made() -> None:
+    it = modality()
+    assert it.current(0.5) == "none" and it.trouble(0.5) == ""
+    it.arrived(THERMAL, 0.6)
+    assert it.current(0.7) == "both"
+
+
+@pytest.mark.parametrize(("policy", "own"), [("rgb", RGB), ("thermal", THERMAL)])
+def test_a_single_stream_that_cannot_be_read_makes_no_masks(policy: str, own: int) -> None:
+    it = modality(policy)
+    it.arrived(own, 0.1)
+    it.watches[own].unusable()
+    assert it.current(0.1) == "none"
+    assert it.trouble(0.1) == f"{policy} is unusable; no masks are made."
+
+
+def test_what_is_not_looked_at_is_at_no_fault() -> None:
+    it = modality()
+    see(it, 0.1, picture(), np.zeros((48, 64), np.uint8))
+    assert it.current(0.1) == "rgb"
+    for watch in it.watches:
+        watch.forget()
+    assert it.current(0.2) == "both" and it.trouble(0.2) == ""

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from samseg_ros.flow.worker import Worker
 
@@ -62,8 +63,11 @@ def test_stopping_says_when_the_item_in_hand_takes_too_long() -> None:
 
     worker = Worker(work, lambda error: None, "test")
     worker.start()
+    assert worker.busy_since is None
     worker.inbox.put(1)
     assert begun.wait(DEADLINE)
+    assert worker.busy_since is not None and worker.busy_since <= time.monotonic()
     assert not worker.stop(0.01)
     go_on.set()
     assert worker.stop(DEADLINE)
+    assert worker.busy_since is None

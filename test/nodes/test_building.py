@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node whose engine takes its time: topics and diagnostics are there from the start."""
+"""A node whose engine takes its time, to be built or for ever: diagnostics are there all the while."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed; pip install 'samseg_ros[ros]'")
 
 import rclpy
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import Image
 
 from samseg_ros.engine import EngineError, Prediction
+from samseg_ros.nodes import diagnostics, segmentation_node
+from samseg_ros.nodes.messages import to_image
 from samseg_ros.nodes.panorama_node import panorama_node
 
 NODE = "panorama_node"
@@ -88,3 +92,49 @@ def test_an_engine_that_cannot_be_built_is_explained(node_with, peer):
     report = peer.diagnosis(lambda d: d.level == "ERROR", "an error", node._report)
     assert report.message == "configuring failed: no engine can be trusted: fp32 agrees on 12 %."
     assert report.values["state"] == "unconfigured"
+
+
+class Hanging(Built):
+    """Answers until it is told to hang."""
+
+    def __init__(self):
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def infer(self, **inputs: np.ndarray) -> Prediction:
+        assert self.go_on.wait(60)
+        return super().infer(**inputs)
+
+
+@pytest.mark.parametrize("end", ["deactivate", "shutdown"])
+def test_an_engine_that_hangs_is_reported_and_can_be_left_behind(node_with, peer, monkeypatch, end):
+    monkeypatch.setattr(segmentation_node, "LONGEST_FRAME", 0.2)
+    monkeypatch.setattr(diagnostics, "STALL", 0.5)
+    engines = [Hanging(), Built()]
+    first = engines[0]
+    node = node_with(lambda *_: engines.pop(0))
+    executor = SingleThreadedExecutor(context=node.context)
+    executor.add_node(node)
+    spinning = threading.Thread(target=executor.spin, daemon=True)
+    spinning.start()
+    assert peer.transition(NODE, "configure") and peer.transition(NODE, "activate")
+    masks, camera = peer.collect(Image, f"/{NODE}/mask"), peer.camera()
+    shown = to_image(peer.header(), "bgr8", np.zeros((*SIZE, 3), np.uint8))
+    peer.until(lambda: masks, "a mask", lambda: camera.publish(shown))
+    first.go_on.clear()
+    try:
+        report = peer.diagnosis(lambda d: d.level == "ERROR", "an error", lambda: camera.publish(shown))
+        assert "the engine has had one frame for" in report.message
+        assert not peer.transition(NODE, end)
+        report = peer.diagnosis(lambda d: "the engine hangs" in d.message, "what failed")
+        state = "unconfigured" if end == "deactivate" else "finalized"
+        assert report.values["state"] == peer.state(NODE) == state
+        peer.until(lambda: not peer.node.count_publishers(f"/{NODE}/mask"), "the end of the masks")
+        if end == "deactivate":  # and with another engine it goes on
+            assert peer.transition(NODE, "configure") and peer.transition(NODE, "activate")
+            masks.clear()
+            peer.until(lambda: masks, "a mask", lambda: camera.publish(shown))
+    finally:
+        first.go_on.set()
+        executor.shutdown()
+        spinning.join(60)

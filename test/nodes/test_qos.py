@@ -9,7 +9,7 @@ pytest.importorskip("rclpy", reason="rclpy is not installed; pip install 'samseg
 
 from nodes.peer import LATCHED
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from samseg_ros.nodes.messages import to_image
 
@@ -103,3 +103,10 @@ def test_silence_is_reported_with_the_topic(start, peer, bundle_directory):
     assert diagnosis.level == "WARN"
     assert "no image yet on /roof/image for" in diagnosis.message
     assert "nobody publishes it" in diagnosis.message
+
+
+def test_a_topic_of_another_type_is_named(start, peer, bundle_directory):
+    start("panorama_node", "-r", "~/image:=/roof/compressed", bundle=bundle_directory)
+    peer.node.create_publisher(CompressedImage, "/roof/compressed", 10)
+    diagnosis = peer.diagnosis(lambda d: "what is published there is" in d.message, "the type")
+    assert "there is sensor_msgs/CompressedImage, not sensor_msgs/Image." in diagnosis.message

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 from pair_recordings import RGB, THERMAL, write_pairs
-from recordings import PERIOD, messages, write_recording
+from recordings import PERIOD, START, messages, write_recording
 
 from samseg_ros import share, transport
 from samseg_ros.bags.pairs import plan
-from samseg_ros.bags.read import Bag
+from samseg_ros.bags.read import IMAGE, Bag
 from samseg_ros.bags.streams import Streams
+from samseg_ros.bags.write import channel, new_bag
 from samseg_ros.errors import UserError
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (rclpy)")
@@ -253,3 +254,14 @@ def test_what_cannot_be_recorded_is_one_sentence_and_leaves_nothing(tmp_path, ow
     with pytest.raises(UserError, match="nothing arrived on /front, so no bag was written"):
         record(tmp_path / "out", ["/front"], duration=0.3)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("frames", "seconds"), [(1, 0.1), (5, PERIOD * 1e-9)])
+def test_a_loop_begins_anew_after_a_usual_interval(tmp_path, frames, seconds):
+    from samseg_ros.nodes import replay
+
+    with new_bag(tmp_path / "in.mcap") as bag:
+        for i in range(frames):
+            bag.write(channel("/front", IMAGE), START + i * PERIOD, b"\0\1\0\0")
+    with Bag(tmp_path / "in.mcap") as bag:
+        assert replay._interval(bag) == pytest.approx(seconds)

@@ -13,10 +13,15 @@ pytest.importorskip("rclpy", reason="rclpy is not installed; pip install 'samseg
 
 from nodes.peer import LATCHED, array_of, stamp
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header, String
 
+from samseg_ros.flow.modality import Modality
+from samseg_ros.flow.pairing import Pairing
+from samseg_ros.nodes.image_input import Arrival
 from samseg_ros.nodes.messages import to_image
+from samseg_ros.nodes.rgb_and_thermal import RgbAndThermal
 
 PERIOD = 0.1
 BOTH, RGB_ALONE, THERMAL_ALONE = 150, 100, 50  # what the bundle's confidence says of `present`
@@ -139,6 +144,33 @@ def test_frames_further_apart_than_the_tolerance_do_not_pair_and_rgb_goes_on_alo
     rig.confidences.clear()
     rig.run(1.0, skew=0.04)
     assert rig.used()[-1] == BOTH
+
+
+def test_after_rgb_went_alone_nothing_from_before_comes_in_a_pair():
+    cameras, kept = RgbAndThermal(()), []
+    cameras._settings, cameras._keep, cameras._alone = {"sync.tolerance": 0.02}, kept.append, 0.0
+    cameras._modality, cameras._pairing = Modality("prefer_both", 1.0, 0.0, 0.0), Pairing(0.02)
+
+    def arrive(stream, stamped, at):
+        header = Header(stamp=Time(nanoseconds=round(stamped * 1e9)).to_msg())
+        cameras._receive(stream, Arrival(Image(header=header), at))
+
+    for tenth in range(1, 10):  # both run, and do not pair
+        arrive(0, tenth / 10, tenth / 10)
+        arrive(1, tenth / 10 - 0.05, tenth / 10)
+    assert kept == []
+    arrive(0, 0.95, 0.95)
+    arrive(0, 1.05, 1.05)  # too long without a pair: alone
+    arrive(1, 0.95, 1.06)  # the partner of the one before
+    arrive(1, 1.15, 1.16)
+    arrive(0, 1.15, 1.17)
+    arrive(0, 1.25, 1.27)
+    arrive(1, 1.25, 1.28)
+    assert [(frame.rgb.at, frame.thermal and frame.thermal.at) for frame in kept] == [
+        (1.05, None),
+        (1.17, 1.16),
+        (1.27, 1.28),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -323,6 +355,7 @@ def test_malformed_frames_cost_no_good_one(rig, peer):
     assert set(rig.used()) == {BOTH}
     diagnosis = peer.diagnosis(lambda d: "malformed" in d.message, "malformed")
     assert diagnosis.level == "WARN"
+    assert int(diagnosis.values["rgb malformed"]) == int(diagnosis.values["thermal malformed"]) == 40
 
 
 def test_thermal_that_does_not_go_with_the_settings_leaves_rgb(rig, peer):
