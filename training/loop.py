@@ -23,7 +23,7 @@ from training.average import Average
 from training.device import uses_gpu
 from training.procedure import Loop
 from training.processes import part_at_exit
-from training.run_folder import CONFIG
+from training.run_folder import CONFIG, RESULTS
 from training.schedule import Schedule, learning_rate, progress
 
 Losses = Mapping[str, Tensor]
@@ -34,7 +34,7 @@ def launch(settings: Loop) -> lightning_fabric.Fabric:
     """Fabric for this process, or for all processes of torchrun when it started this one.
 
     Raises:
-        ValueError: a GPU is asked for, and there is none.
+        ValueError: a GPU is asked for, and there is none, or there are more processes than GPUs.
     """
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)
@@ -42,8 +42,14 @@ def launch(settings: Loop) -> lightning_fabric.Fabric:
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1:
         part_at_exit()
+    on_gpu = uses_gpu(settings.device)
+    if on_gpu and local > torch.cuda.device_count():
+        raise ValueError(
+            f"There are {local} processes for {torch.cuda.device_count()} GPUs here: start as many as there "
+            "are GPUs with --nproc-per-node."
+        )
     fabric = lightning_fabric.Fabric(
-        accelerator="cuda" if uses_gpu(settings.device) else "cpu",
+        accelerator="cuda" if on_gpu else "cpu",
         strategy="ddp" if world > 1 else "auto",
         devices=local,
         num_nodes=world // local,
@@ -91,11 +97,15 @@ def fit(
     optimisers = _optimisers(network, settings, rates or {}, schedule.lr)
     average = Average(network, settings.average) if settings.average is not None else None
     step, seconds, report = _resume(run, network, optimisers, average, fabric)
-    _begin(fabric, run, experiment)
+    _check_alike(fabric, run, step)
+    if _begin(fabric, run, experiment):
+        report = {}  # it is scored anew: the settings may be of that
     trained, *optimisers = fabric.setup(_prepared(network, fabric, settings), *optimisers)
     pace = _Pace(step, seconds, schedule)
     source = batches(step, pace.expected)
     done = progress(schedule, step, seconds)
+    if done < 1.0 and fabric.is_global_zero:
+        (run / RESULTS).unlink(missing_ok=True)  # of when fewer steps were planned
 
     def keep(step: int, seconds: float, report: Report) -> None:
         state = _state(network, optimisers, average, step=step, seconds=seconds, report=report)
@@ -122,10 +132,8 @@ def fit(
             for optimiser in optimisers:
                 optimiser.zero_grad(set_to_none=True)
             fabric.backward(losses["loss"])
-            if settings.clip is not None:
-                fabric.clip_gradients(
-                    trained, optimisers[0], max_norm=settings.clip, error_if_nonfinite=False
-                )
+            if settings.clip is not None:  # of all together; Fabric would clip those of one optimiser
+                torch.nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
             for optimiser in optimisers:
                 optimiser.step()
             if average is not None:
@@ -165,7 +173,7 @@ def fit(
                 bar.set_postfix(values)
                 bar.update(1)
                 _log(board, step, losses, learning_rate(schedule, done), report if validates else {})
-    if not report:  # it was stopped while it was scored, or more steps were planned then
+    if not report:  # it was stopped while it was scored, or more steps or other settings were planned then
         report = _evaluated(network, average, evaluate)
         if fabric.is_global_zero:
             keep(step, seconds, report)
@@ -286,16 +294,28 @@ def _resume(
     return int(state["step"]), float(state["seconds"]), dict(state["report"])
 
 
-def _begin(fabric: lightning_fabric.Fabric, run: Path, experiment: BaseModel) -> None:
-    """Make the run folder with its config.yaml; the first process does, the others wait."""
+def _check_alike(fabric: lightning_fabric.Fabric, run: Path, step: int) -> None:
+    """ValueError in every process where one found another checkpoint than the others, or none."""
+    least, most = (fabric.all_reduce(torch.tensor(step), reduce_op=how) for how in ("min", "max"))
+    if least != most:
+        raise ValueError(f"{run} is not the same for all processes: give a folder that all machines share.")
+
+
+def _begin(fabric: lightning_fabric.Fabric, run: Path, experiment: BaseModel) -> bool:
+    """Make the run folder with its config.yaml; the first process does, the others wait.
+
+    Whether the run goes on with other settings than it had.
+    """
+    changed: list[str] = []
     if fabric.is_global_zero:
         run.mkdir(parents=True, exist_ok=True)
         if all((run / name).is_file() for name in (checkpoint.NAME, CONFIG)):
             before = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
-            if changed := config.differences(experiment.model_dump(mode="json"), before):
+            changed = config.differences(experiment.model_dump(mode="json"), before)
+            if changed:
                 print(f"{run} goes on with {', '.join(changed)}.", flush=True)
         config.write(run / CONFIG, experiment)
-    fabric.barrier()
+    return bool(fabric.broadcast(bool(changed)))
 
 
 def _evaluated(

@@ -102,7 +102,7 @@ def segformer(
     subpixel: int = 1,
     weights: Path | None = None,
 ) -> Segformer:
-    """A SegFormer with random weights, or with those of a local checkpoint where names and shapes agree.
+    """A SegFormer with random weights, or with the encoder, and what fits of the head, of a local checkpoint.
 
     Args:
         variant: "b0" to "b5".
@@ -116,7 +116,7 @@ def segformer(
             classification (nvidia/mit-b0) fits too.
 
     Raises:
-        FileNotFoundError, ValueError: no weights there, or none of them fits.
+        FileNotFoundError, ValueError: no weights there, or those of another encoder.
     """
     depths, widths, decoder_channels = _VARIANTS[variant]
     shape: dict[str, Any] = dict(
@@ -158,12 +158,12 @@ def initialise(network: Segformer) -> None:
     nn.init.normal_(network.model.decode_head.classifier.weight, std=0.01)
 
 
-def load_pretrained(network: Segformer, weights: Path) -> int:
-    """Copy the tensors of a safetensors checkpoint that fit; returns how many parameters did.
+def load_pretrained(network: Segformer, weights: Path) -> None:
+    """Copy the encoder of a safetensors checkpoint, and what fits of its head.
 
     Raises:
         FileNotFoundError: neither a .safetensors file nor a folder that holds model.safetensors.
-        ValueError: it cannot be read, or no tensor of the encoder fits this network.
+        ValueError: it cannot be read, or its encoder is not that of this network.
     """
     path = weights / "model.safetensors" if weights.is_dir() else weights
     if not path.is_file() or path.suffix != ".safetensors":
@@ -184,12 +184,12 @@ def load_pretrained(network: Segformer, weights: Path) -> int:
     fitting = {
         name: found[f"model.{name}"] for name in own if f"model.{name}" in found and name not in absent
     }
-    if not any(name.startswith("segformer.") for name in fitting):
+    # Variants differ in depth alone but for B0, so some of the blocks of one always fit another.
+    if any(name.startswith("segformer.") for name in absent | set(report["unexpected_keys"])):
         raise ValueError(
-            f"No tensor of {path} fits this network: give weights of the same SegFormer variant."
+            f"The encoder in {path} is not that of this network: give weights of the same SegFormer variant."
         )
     network.model.load_state_dict(fitting, strict=False)
-    return len(fitting)
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from training import checkpoint
-from training.loop import fit, launch
+from training.loop import _check_alike, fit, launch
 from training.procedure import Loop
+from training.run_folder import finished, write_results
 from training.schedule import Schedule
 
 LOOP = Loop(device="cpu", save_every=2, validate_every=100, average=0.9, weight_decay=0.01)
@@ -138,6 +140,53 @@ def test_a_finished_run_only_reports(tmp_path: Path) -> None:
     _, first = run(folder(tmp_path / "run"))
     _, second = run(tmp_path / "run", batches=stopping(0))
     assert second == first
+
+
+def test_a_finished_run_with_other_settings_is_scored_anew(tmp_path: Path) -> None:
+    run(tmp_path)
+    changed = SCHEDULE.model_copy(update={"lr": 0.01})
+    _, report = run(tmp_path, changed, batches=stopping(0), evaluate=lambda _: {"miou": 0.7})
+    assert (report["miou"], report["steps"]) == (0.7, 7)
+    assert checkpoint.load(tmp_path / checkpoint.NAME)["report"]["miou"] == 0.7
+
+
+def test_a_finished_run_that_goes_on_is_not_finished(tmp_path: Path) -> None:
+    run(tmp_path)
+    write_results(tmp_path, {"miou": 0.5})
+    run(tmp_path)
+    assert finished(tmp_path)
+    with pytest.raises(Stop):
+        run(tmp_path, SCHEDULE.model_copy(update={"steps": 20}), batches=stopping(10))
+    assert not finished(tmp_path)
+
+
+@pytest.mark.parametrize("settings", [LOOP, MUON])
+def test_the_gradient_is_clipped_as_a_whole(tmp_path: Path, settings: Loop) -> None:
+    norms = []
+
+    def measured(model: nn.Module) -> dict[str, Any]:
+        norms.append(float(sum((one.grad**2).sum() for one in model.parameters()) ** 0.5))
+        return {"miou": 0.5}
+
+    steep = lambda model, batch: {"loss": 1e4 * loss(model, batch)["loss"]}  # noqa: E731
+    run(tmp_path, SCHEDULE.model_copy(update={"steps": 1}), settings=settings, evaluate=measured, loss=steep)
+    assert norms == [pytest.approx(1.0, rel=1e-3)]
+
+
+def test_processes_that_found_other_checkpoints_do_not_begin(tmp_path: Path) -> None:
+    fabric: Any = SimpleNamespace(all_reduce=lambda step, reduce_op: step if reduce_op == "min" else step + 3)
+    with pytest.raises(
+        ValueError, match="not the same for all processes: give a folder that all machines share"
+    ):
+        _check_alike(fabric, tmp_path, 4)
+
+
+def test_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    with pytest.raises(ValueError, match="There are 4 processes for 1 GPUs here"):
+        launch(LOOP.model_copy(update={"device": "auto"}))
 
 
 def test_a_run_killed_while_it_is_scored_at_the_end_is_only_scored_again(tmp_path: Path) -> None:

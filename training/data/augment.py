@@ -56,8 +56,8 @@ def resize_image(image: Picture, size: tuple[int, int]) -> Picture:
     """Bring a picture without a label to `size` (height, width)."""
     if image.shape[:2] == size:
         return image
-    shrink = size[0] < image.shape[0]
-    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrink else cv2.INTER_LINEAR)
+    shrinks = size[0] <= image.shape[0] and size[1] <= image.shape[1]  # as on the robot
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def crop(

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from samseg_ros.panorama import guess_vertical_fov
+from training.data.augment import resize_image
 from training.data.sample import Sample, read_label
 
 
@@ -65,10 +66,8 @@ def read(panorama: Panorama, size: tuple[int, int], vertical_fov: float | None, 
             )
         instance = _truth(raw.astype(np.uint16), panorama.instance, image, size, vertical_fov)
     strip = _strip(image, vertical_fov)
-    shrink = size[0] < strip.shape[0]
-    method = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-    resized = strip if strip.shape[:2] == size else cv2.resize(strip, size[::-1], interpolation=method)
-    return Seen(np.ascontiguousarray(resized, dtype=np.uint8), label, instance)
+    resized = resize_image(strip.astype(np.uint8, copy=False), size)
+    return Seen(np.ascontiguousarray(resized), label, instance)
 
 
 def _truth(

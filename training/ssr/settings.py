@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an SSR experiment's YAML file holds; defaults are those of the authors' code, but for `loop`."""
+"""What an SSR experiment's YAML file holds; defaults are those of the authors' code, but for `loop`
+and `shared_statistics`.
+"""
 
 from __future__ import annotations
 

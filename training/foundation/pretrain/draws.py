@@ -12,11 +12,9 @@ import torch
 from training.data import augment
 from training.data.mixture import shuffled
 from training.foundation.pretrain.masked import Memory, Picture
-from training.foundation.pretrain.network import Batch
+from training.foundation.pretrain.network import COARSE, Batch
 from training.foundation.pretrain.settings import Settings
 from training.foundation.sam import PATCH
-
-COARSE = 4  # pixels of the picture to one of the decoder's logits, along each side
 
 
 def batch(first: int, settings: Settings, sets: Sequence[tuple[Picture, ...]], memory: Memory) -> Batch:
@@ -61,19 +59,18 @@ def prompts(
         min_area: share of the picture that a mask must have.
 
     Returns:
-        Points float32 [count, 2], column and row in pixels of the picture, at the middle of a logit; masks
-        bool [count, h, w], all empty when no mask is large enough.
+        Points int64 [count, 2], column and row; masks bool [count, h, w], all empty when no mask is large
+        enough.
     """
     area = np.bincount(masks.ravel())
     area[0] = 0
     large = np.flatnonzero(area >= max(1.0, min_area * masks.size))
-    point, mask = np.zeros((count, 2), np.float32), np.zeros((count, *masks.shape), bool)
+    point, mask = np.zeros((count, 2), np.int64), np.zeros((count, *masks.shape), bool)
     if not len(large):
         return point, mask
     for index, one in enumerate(random.choice(large, count, replace=len(large) < count)):
         mask[index] = masks == one
         rows, columns = np.nonzero(mask[index])
         place = int(random.integers(len(rows)))
-        # SAM adds half a pixel to a point.
-        point[index] = COARSE * np.array([columns[place], rows[place]]) + (COARSE - 1) / 2
+        point[index] = columns[place], rows[place]
     return point, mask

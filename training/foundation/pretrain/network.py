@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from segment_anything.modeling import Sam
 
 
+COARSE = 4  # pixels of the picture to one of the decoder's logits, along each side
+
+
 class Batch(NamedTuple):
     """Pictures, one point in each of some of their masks, and these masks.
 
     Attributes:
         image: uint8 [b, s, s, 3] BGR.
-        point: float32 [b, n, 2], column and row in pixels of the picture.
+        point: int64 [b, n, 2], column and row in `mask`. (Pixels would be no whole numbers, and bfloat16, to
+            which Fabric brings all others of a batch, has none above 256 but every second.)
         mask: bool [b, n, s / 4, s / 4], the logits' size; empty where a picture has no mask.
         cell: int64 [b, s / 16, s / 16], the embedding's size: which mask, 0 none.
     """
@@ -69,7 +73,8 @@ class Pretraining(nn.Module):
         image = self.normalised(batch.image)
         hidden = hide(len(image), self.sam.image_encoder.pos_embed.shape[1], self.hidden, image.device)
         embedding = self.encode(image, hidden)
-        logits, quality = self.decode(embedding, batch.point)
+        # To the middle of a logit; SAM adds half a pixel.
+        logits, quality = self.decode(embedding, COARSE * batch.point.float() + (COARSE - 1) / 2)
         weights = self.weights
         told = {
             **mask_losses(
@@ -121,14 +126,17 @@ class Pretraining(nn.Module):
         """
         count, each = point.shape[:2]
         inside = torch.ones(count * each, 1, dtype=torch.int, device=point.device)
-        sparse, dense = self.sam.prompt_encoder(
-            points=(point.reshape(-1, 1, 2), inside), boxes=None, masks=None
-        )
+        # In float32, however the rest is computed: places in bfloat16 are too coarse.
+        with torch.autocast(point.device.type, enabled=False):
+            sparse, dense = self.sam.prompt_encoder(
+                points=(point.reshape(-1, 1, 2), inside), boxes=None, masks=None
+            )
+            place = self.sam.prompt_encoder.get_dense_pe()
         # The library's decoder takes one picture a call. It adds its embedding to the dense embeddings of the
         # prompts, so those can bring the embeddings of several.
         logits, quality = self.sam.mask_decoder(
             image_embeddings=torch.zeros_like(embedding[:1]),
-            image_pe=self.sam.prompt_encoder.get_dense_pe(),
+            image_pe=place,
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense + embedding.repeat_interleave(each, 0),
             multimask_output=True,

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from typing import Any
+
 import pytest
 import torch
 
@@ -23,7 +25,7 @@ def batch() -> Batch:
     mask[..., 2:9, 4:12] = True
     return Batch(
         torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8),
-        torch.rand(2, 3, 2) * 30 + 16,
+        torch.randint(4, 12, (2, 3, 2)),
         mask,
         torch.tensor([0, 1, 1, 2]).expand(2, 4, 4),
     )
@@ -46,7 +48,7 @@ def test_hidden_patches_are_not_seen(model: Pretraining) -> None:
 
 
 def test_several_pictures_are_decoded_as_the_library_decodes_one(model: Pretraining) -> None:
-    sam, points = model.sam, batch().point
+    sam, points = model.sam, torch.rand(2, 3, 2) * 30 + 16
     embedding = torch.randn(2, 256, 4, 4)
     logits, quality = model.decode(embedding, points)
     assert logits.shape == (2, 3, 3, 16, 16) and quality.shape == (2, 3, 3)
@@ -58,6 +60,31 @@ def test_several_pictures_are_decoded_as_the_library_decodes_one(model: Pretrain
         )
         torch.testing.assert_close(logits[index], own, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(quality[index], own_quality, rtol=1e-4, atol=1e-5)
+
+
+def test_points_are_asked_for_where_they_are_in_bfloat16_too(
+    model: Pretraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, encoder = [], model.sam.prompt_encoder
+    forward = encoder.forward
+
+    def watched(points: tuple[torch.Tensor, torch.Tensor], **others: None) -> Any:
+        found = forward(points=points, **others)
+        asked.append((points[0], found[0]))
+        return found
+
+    monkeypatch.setattr(encoder, "forward", watched)
+    shown = batch()
+    shown.point[0, 0] = torch.tensor([13, 7])
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            model(shown)
+    for places, embedded in asked:
+        assert places[0].tolist() == [
+            [4 * 13 + 1.5, 4 * 7 + 1.5]
+        ]  # half a pixel less than the logit's middle
+        assert places.dtype == embedded.dtype == torch.float32
+    torch.testing.assert_close(asked[0][1], asked[1][1])
 
 
 def test_whatever_can_learn_does(model: Pretraining) -> None:
