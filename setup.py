@@ -35,7 +35,7 @@ setup(
     description=PACKAGE.findtext("description"),
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license="Apache-2.0; models/: non-commercial use only",
     maintainer=PACKAGE.findtext("maintainer"),
     maintainer_email=PACKAGE.find("maintainer").get("email"),
     python_requires=">=3.10",

@@ -61,7 +61,7 @@ def label_folders(
         for error in refused:
             outcome.skip(stem, str(error))
         if made is None:
-            raise UserError(f"{stem} is all one value in each picture; there is nothing to label.")
+            raise UserError(f"a picture of {stem} is all one value; there is nothing to label.")
         for image, used, name in zip((rgb, warm), made.used, STREAMS, strict=True):
             outcome.left_out[name] += image is not None and not used
         outcome.modalities[made.modality] += 1
