@@ -53,8 +53,8 @@ setup(
         "ros": ["ros-jazzy-rclpy[fastrtps]", "ros-jazzy-common-interfaces"],
         "openvino": ["openvino>=2024.0"],
         "onnx": ["onnxruntime>=1.17"],
-        "onnx-gpu": ["onnxruntime-gpu>=1.17", "onnx>=1.15"],
-        "tensorrt": ["tensorrt>=8.6", "cuda-python>=12", *GRAPHS],
+        "onnx-gpu": ["onnxruntime-gpu[cuda,cudnn]>=1.21", "onnx>=1.15"],
+        "tensorrt": ["tensorrt>=8.6", "cuda-python>=12.9.1", *GRAPHS],
         "tensorrt-rtx": [*TENSORRT_RTX, "cuda-python>=13", *GRAPHS],
         "demo": ["openvino>=2024.0", "embreex"],
         "train": [
@@ -76,8 +76,8 @@ setup(
             "pytest<9",
             "hypothesis",
             "mcap",
-            "ruff",
-            "mypy",
+            "ruff>=0.17,<0.18",  # what they complain of changes from one to the next
+            "mypy>=2.4,<2.5",
             "types-PyYAML",
             "types-psutil",
             "types-tqdm",

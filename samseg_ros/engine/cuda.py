@@ -7,16 +7,13 @@ import ctypes
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+from cuda.bindings import runtime as cudart
 
 from samseg_ros.engine.engine import EngineError
-
-try:
-    from cuda.bindings import runtime as cudart
-except ImportError:  # cuda-python before 12.6
-    from cuda import cudart
 
 
 @dataclass(frozen=True)
@@ -30,12 +27,21 @@ class Gpu:
 
 
 def gpus() -> list[Gpu]:
-    """The GPUs that can be used; none where there is no driver."""
-    error, count = cudart.cudaGetDeviceCount()
-    if error != cudart.cudaError_t.cudaSuccess:
-        return []
+    """The GPUs that can be used; none where there is no driver. EngineError where it does not serve."""
     version = _done(cudart.cudaDriverGetVersion())
+    if not version:  # there is no driver
+        return []
     driver = f"{version // 1000}.{version % 1000 // 10}"
+    error, count = cudart.cudaGetDeviceCount()
+    if error == cudart.cudaError_t.cudaErrorNoDevice:
+        return []
+    if error == cudart.cudaError_t.cudaErrorInsufficientDriver:
+        major = version // 1000
+        raise EngineError(
+            f"cuda-python is newer than the driver, which knows CUDA {driver}; update the driver, or "
+            f"pip install 'cuda-python<{major + 1}'."
+        )
+    _done((error,))
     found = []
     for index in range(count):
         properties = _done(cudart.cudaGetDeviceProperties(index))
@@ -65,7 +71,9 @@ class Buffers:
         weakref.finalize(self, lambda: [one() for one in reversed(free)])
         self._free = free
         use(gpu)
-        self._stream = self._kept(cudart.cudaStreamCreate(), cudart.cudaStreamDestroy)
+        # Not the kind that waits for the default stream: while that is captured, no other thread can use it.
+        created = cudart.cudaStreamCreateWithFlags(cudart.cudaStreamNonBlocking)
+        self._stream = self._kept(created, cudart.cudaStreamDestroy)
         # Waiting on it sleeps; waiting on a stream would keep a CPU core busy that ROS has use for.
         flags = cudart.cudaEventBlockingSync | cudart.cudaEventDisableTiming
         self._finished = self._kept(cudart.cudaEventCreateWithFlags(flags), cudart.cudaEventDestroy)
@@ -75,6 +83,7 @@ class Buffers:
             memory = (ctypes.c_uint8 * size).from_address(int(address))
             self.host[name] = np.ctypeslib.as_array(memory).view(dtype).reshape(shape)
             self.device[name] = int(self._kept(cudart.cudaMalloc(size), cudart.cudaFree))
+        free.append(partial(cudart.cudaStreamSynchronize, self._stream))  # of copies that are under way
 
     @property
     def stream(self) -> int:

@@ -7,6 +7,8 @@ nothing is kept from one start to the next.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import onnxruntime as ort
 
@@ -59,8 +61,13 @@ class ONNXRuntimeEngine:
             providers.insert(0, (PROVIDERS["GPU"], {"device_id": number or "0", "use_tf32": "0"}))
         if kind == "TENSORRT":
             providers.insert(0, (PROVIDERS[kind], {"device_id": number or "0"}))
+        if kind != "CPU" and hasattr(ort, "preload_dlls") and find_spec("nvidia") is not None:
+            ort.preload_dlls(msvc=False)  # CUDA and cuDNN may have come by pip, where it does not look itself
         try:
-            self._session = ort.InferenceSession(graph or bundle.graph, options, providers=providers)
+            # Without its fallback, which goes on with other devices than it was told.
+            self._session = ort.InferenceSession(
+                graph or bundle.graph, options, providers=providers, enable_fallback=0
+            )
         except Exception as error:  # the runtime's own exception types share no public base
             raise EngineError(
                 f"ONNX Runtime cannot load bundle '{bundle.name}': {str(error).strip().splitlines()[-1]}"
@@ -72,4 +79,9 @@ class ONNXRuntimeEngine:
 
     def infer(self, **inputs: np.ndarray) -> Prediction:
         check_inputs(self._bundle, inputs)
-        return Prediction(*self._session.run(["labels", "confidence"], inputs))
+        try:
+            return Prediction(*self._session.run(["labels", "confidence"], inputs))
+        except Exception as error:  # as above
+            raise EngineError(
+                f"ONNX Runtime cannot run on device '{self.device}': {str(error).strip().splitlines()[-1]}"
+            ) from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import onnx
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, TensorProto, helper, version_converter
 
 from samseg_ros.engine.engine import ATTENTION_FP32, EngineError
 
@@ -18,6 +18,10 @@ TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 
 # TensorRT-RTX cannot build these in bf16 (1.7 fails to infer the type of their result).
 _NOT_IN_BF16 = {"ConvTranspose"}
+
+# The first version of ONNX whose Q/DQ take fp16. (TensorRT 8.6 cannot read all of it, and needs not: there
+# flags say what is fp16.)
+_FP16_AROUND_INT8 = 19
 
 # What the time goes into. All between the first and the last of these is computed in few bits: not the
 # normalisation of the picture before them, nor the scores, argmax and confidence behind them.
@@ -37,6 +41,8 @@ def typed(graph: bytes, step: str) -> bytes:
     if step == "fp32":
         return graph
     model = onnx.load_from_string(graph)
+    if step == "int8":
+        model = version_converter.convert_version(model, _FP16_AROUND_INT8)
     if step == "bf16":
         but = {node.output[0] for node in model.graph.node if node.op_type in _NOT_IN_BF16}
         return lowered(model, "bf16", but).SerializeToString()

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import version_converter
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -21,7 +20,6 @@ from samseg_ros.bundle import Bundle
 from samseg_ros.engine.engine import EngineError
 
 PRODUCTS = ["Conv", "Gemm", "MatMul"]
-OPSET = 19  # the first whose Q/DQ take fp16, so that fp16 can be around them
 
 
 def quantised(bundle: Bundle, frames: Iterable[dict[str, np.ndarray]]) -> bytes:
@@ -37,7 +35,7 @@ def quantised(bundle: Bundle, frames: Iterable[dict[str, np.ndarray]]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         plain, folded, done = (Path(folder, name) for name in ("plain.onnx", "folded.onnx", "done.onnx"))
         try:
-            onnx.save(version_converter.convert_version(onnx.load(bundle.graph), OPSET), plain)
+            onnx.save(onnx.load(bundle.graph), plain)
             # Weights must be constants for the quantiser: bundles keep them as fp16 behind a cast.
             quant_pre_process(plain, folded, skip_symbolic_shape=True)
             model = onnx.load(folded)

@@ -117,7 +117,7 @@ def _best(device: str) -> str:
 
 def _drives_gpus() -> bool:
     try:
-        return any(find_spec(name) is not None for name in ("cuda.bindings", "cuda.cudart"))
+        return find_spec("cuda.bindings") is not None
     except ModuleNotFoundError:  # find_spec imports what is above the dot
         return False
 

@@ -106,7 +106,8 @@ class TensorRTEngine:
             np.copyto(self._buffers.host[name], array)
         self._run()
         self._buffers.wait()
-        return Prediction(self._buffers.host["labels"], self._buffers.host["confidence"])
+        # Copies: the memory goes with the engine, and who called may keep the answer for longer.
+        return Prediction(*(self._buffers.host[name].copy() for name in Prediction._fields))
 
     def _queue(self) -> None:
         for name in self._bundle.inputs:

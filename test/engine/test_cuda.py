@@ -62,7 +62,8 @@ class Pretended:
     def do_cudaHostAlloc(self, size, flags):
         return self.allocate(size)
 
-    def do_cudaStreamCreate(self):
+    def do_cudaStreamCreateWithFlags(self, flags):
+        assert flags == self.real.cudaStreamNonBlocking
         return (7,)
 
     def do_cudaEventCreateWithFlags(self, flags):
@@ -177,6 +178,18 @@ def test_gpus_are_named(pretended: Pretended, monkeypatch: pytest.MonkeyPatch) -
     }.items():
         monkeypatch.setattr(Pretended, f"do_{name}", lambda self, *_, answer=answer: (answer,), raising=False)
     assert cuda.gpus() == [cuda.Gpu(0, "Orin (nvgpu)", "8.7", "12.6")]
+
+
+def test_a_driver_that_is_too_old_is_not_taken_for_none(
+    pretended: Pretended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = pretended.real.cudaError_t.cudaErrorInsufficientDriver
+    monkeypatch.setattr(Pretended, "do_cudaDriverGetVersion", lambda self: (12060,), raising=False)
+    monkeypatch.setattr(Pretended, "cudaGetDeviceCount", lambda self: (failed, 0), raising=False)
+    with pytest.raises(
+        EngineError, match=r"knows CUDA 12\.6; update the driver, or pip install 'cuda-python<13'"
+    ):
+        cuda.gpus()
 
 
 @pytest.mark.skipif(nvidia_gpu(), reason="there is an NVIDIA GPU here")

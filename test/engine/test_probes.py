@@ -33,10 +33,15 @@ def test_a_stream_that_is_not_present_is_black(
     assert warm["thermal"].any() and not warm["image"].any()
 
 
-@pytest.mark.skipif(not engine.available(), reason="no inference runtime is installed")
-def test_a_shipped_model_is_sure_of_most_of_them_and_sees_many_classes() -> None:
-    loaded = bundle.load("street_b0_camera")
-    made = engine.load(loaded)
-    answers = [made.infer(**one) for one in probes(loaded)]
-    confident = np.mean([(answer.confidence >= 128).mean() for answer in answers])
-    assert confident > 0.5
+@pytest.mark.skipif("onnxruntime" not in engine.available(), reason="onnxruntime is not installed")
+@pytest.mark.parametrize("name", sorted(bundle.installed()))
+def test_a_shipped_model_is_sure_of_most_of_them_and_sees_many_classes(name: str) -> None:
+    loaded = bundle.load(name)
+    shown, made = probes(loaded), engine.load(loaded, "CPU", "onnxruntime")
+    answers = [made.infer(**one) for one in shown]
+    assert np.mean([(answer.confidence >= 128).mean() for answer in answers]) > 0.5
+    assert len(np.unique(np.concatenate([answer.labels.ravel() for answer in answers]))) >= 5
+    if "openvino" in engine.available():
+        other = engine.load(loaded, "CPU", "openvino", precision="fp32")
+        same = [other.infer(**one).labels == its.labels for one, its in zip(shown, answers, strict=True)]
+        assert np.mean(same) > 0.999
