@@ -19,7 +19,9 @@ UNITS = ("celsius", "kelvin", "raw")
 ZERO_CELSIUS = 273.15  # kelvin
 PERCENTILES = (1.0, 99.0)  # of the valid pixels, which become 0 and 255
 SMOOTHING = 0.15  # share of a new frame in the range: nine tenths of a step are there after 14 frames
-STEP = 0.25  # a new range that shares less than this of the old one is taken at once
+STEP = (
+    0.25  # a new range that shares less of the old one, or outgrows both its ends by more, is taken at once
+)
 NARROWEST = 2.0  # kelvin between the percentiles at the least: less would show the sensor's noise
 NARROWEST_8BIT = 16.0  # the same for 8-bit pictures, in grey levels
 WIDEST_SPOT = 7  # pixels
@@ -116,6 +118,8 @@ class ThermalScale:
                 return np.zeros(thermal.shape, np.uint8)
         low, high = stored_range(scaling, valid) if scaling.mode == "range" else self._follow(valid)
         gain = 255.0 / (high - low)
+        if thermal.dtype == np.float32:  # saturating OpenCV wraps around from 2^31 on
+            thermal = np.clip(thermal, low, high)
         # Rounds and saturates; with a second weight of 0 it is the fast way to scale and change the type.
         picture = cv2.addWeighted(thermal, gain, thermal, 0.0, -low * gain, dtype=cv2.CV_8U)
         if holes is not None:
@@ -131,10 +135,13 @@ class ThermalScale:
         before = self._range
         if before is not None:
             # A hot thing that enters moves one end, and may do so smoothly. A shutter event, or another gain,
-            # moves both, so far that the old range would show nothing but black or white: that cannot wait.
-            shared = min(high, before[1]) - max(low, before[0])
-            both_moved = (low - before[0]) * (high - before[1]) > 0.0
-            if not both_moved or shared >= STEP * (before[1] - before[0]):
+            # moves both, so far that the old range would show little but black and white: that cannot wait.
+            step = STEP * (before[1] - before[0])
+            moved_away = (low - before[0]) * (high - before[1]) > 0.0 and (
+                min(high, before[1]) - max(low, before[0]) < step
+            )
+            opened_up = min(before[0] - low, high - before[1]) > step
+            if not (moved_away or opened_up):
                 low = before[0] + SMOOTHING * (low - before[0])
                 high = before[1] + SMOOTHING * (high - before[1])
         self._range = (low, high)

@@ -94,6 +94,23 @@ def test_a_shutter_event_is_over_at_once(offset):
     np.testing.assert_allclose(scale.to_uint8(scene(offset)).astype(int), before, atol=1)
 
 
+@pytest.mark.parametrize("frames", [1, 15])
+def test_a_view_that_opens_up_is_right_at_once(frames):
+    """Of a shutter, or a wall in front of the camera, as warm as the middle of the scene."""
+    closed = np.random.default_rng(0).normal(scene().mean(), 5, scene().shape).astype(np.uint16)
+    scale = ThermalScale(Scaling())
+    for _ in range(frames):
+        scale.to_uint8(closed)
+    np.testing.assert_allclose(scale.to_uint8(scene()).astype(int), scaled(scene()), atol=1)
+
+
+@pytest.mark.parametrize("mode", [Scaling(), Scaling("range", 0, 40)])
+def test_a_value_that_marks_saturation_is_white(mode):
+    kelvin = (scene() / 100).astype(np.float32)
+    kelvin[:2, :2] = np.finfo(np.float32).max
+    assert (ThermalScale(mode).to_uint8(kelvin)[:2, :2] == 255).all()
+
+
 def test_reset_and_a_change_of_mode_forget_the_frames_so_far():
     fresh = scaled(scene(500))
     scale = ThermalScale(Scaling())
