@@ -164,12 +164,15 @@ def test_interrupted_it_ends_quietly_and_leaves_nothing(tmp_path, red_bundle, en
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob(".out-*/out/*.png")):
-        assert process.poll() is None and time.monotonic() < deadline, "it never began to write"
-        time.sleep(0.01)
-    process.send_signal(end)
-    _, said = process.communicate(timeout=20)
+    deadline = time.monotonic() + 60
+    try:
+        while not list(tmp_path.glob(".out-*/out/*.png")):
+            assert process.poll() is None and time.monotonic() < deadline, "it never began to write"
+            time.sleep(0.01)
+        process.send_signal(end)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == status
     assert "Traceback" not in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "red"]

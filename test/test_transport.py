@@ -23,6 +23,15 @@ def test_the_profile_is_there_and_names_what_it_defines() -> None:
     assert sorted(names) == ["shared_memory", "shared_memory", "udp", "udp"]
 
 
+def test_a_shell_gets_the_same() -> None:
+    bare = {"PATH": os.environ["PATH"], "PYTHONPATH": str(transport.share.SOURCE)}
+    shell = ["sh", "-c", 'eval "$("$0" -m samseg_ros.transport)" && env -0', sys.executable]
+    said = subprocess.run(shell, env=bare, check=True, capture_output=True, text=True).stdout
+    seen = dict(line.split("=", 1) for line in said.split("\0") if line)
+    expected = transport.environment({})
+    assert {name: seen.get(name) for name in expected} == expected
+
+
 def test_a_variable_that_is_empty_is_no_choice() -> None:
     for name in (*transport.USER_CHOICES, "RMW_IMPLEMENTATION"):
         assert set(transport.PROFILE_VARIABLES) <= set(transport.environment({name: ""}))

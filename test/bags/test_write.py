@@ -104,7 +104,11 @@ def test_killed_mid_way_leaves_no_bag(tmp_path, end):
 
 
 def test_a_bag_names_its_files_after_itself(tmp_path):
-    bag = write_recording(tmp_path / "drive")
+    before = os.umask(0o022)
+    try:
+        bag = write_recording(tmp_path / "drive")
+    finally:
+        os.umask(before)
     assert sorted(path.name for path in bag.iterdir()) == ["drive.mcap", "metadata.yaml"]
     assert oct(bag.stat().st_mode)[-3:] == "755"
     assert time.time() - Path(bag).stat().st_mtime < 60

@@ -49,8 +49,12 @@ def start(tmp_path, red_bundle, hot_bundle):
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        process.terminate()  # killed, it would leave its nodes behind
+        try:
+            process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
 
 
 def test_a_bag_goes_through_the_node_and_comes_back_as_masks(tmp_path, start):

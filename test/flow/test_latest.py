@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import threading
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samseg_ros.flow.latest import Latest
 
 
 @given(st.lists(st.sampled_from(["put", "take", "clear"]), max_size=60))
+@settings(deadline=None)
 def test_only_the_newest_is_handed_over_and_every_item_is_accounted_for(steps: list[str]) -> None:
     inbox: Latest[int] = Latest()
     waiting: int | None = None

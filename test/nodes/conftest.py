@@ -48,9 +48,10 @@ def start(domain: int, tmp_path: Path) -> Iterator[Callable[..., Running]]:
         # With the transport's settings from the start, the process need not start itself anew for them.
         environment = {**os.environ, "ROS_DOMAIN_ID": str(domain), "PYTHONUNBUFFERED": "1"}
         environment |= transport.environment(environment)
+        environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
         output = tmp_path / f"{module}-{len(running)}.log"
         ros_arguments = [*arguments]
-        for name, value in {"diagnostics_period": 0.2, **parameters}.items():
+        for name, value in {"diagnostics_period": 0.2, "device": "CPU", **parameters}.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             ros_arguments += ["-p", f"{name}:={text}"]
         with output.open("wb") as log:

@@ -321,7 +321,11 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path: Path, optimiser:
                 command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
             )
         )
-    outputs = [child.communicate(timeout=300) for child in children]
+    try:
+        outputs = [child.communicate(timeout=300) for child in children]
+    finally:
+        for child in children:
+            child.kill()
     assert [child.returncode for child in children] == [0, 0], outputs
     one, two = (checkpoint.load(tmp_path / name / checkpoint.NAME)["network"] for name in ("one", "two"))
     for name in one:
