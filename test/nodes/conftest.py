@@ -51,7 +51,9 @@ def start(domain: int, tmp_path: Path) -> Iterator[Callable[..., Running]]:
         environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
         output = tmp_path / f"{module}-{len(running)}.log"
         ros_arguments = [*arguments]
-        for name, value in {"diagnostics_period": 0.2, "device": "CPU", **parameters}.items():
+        # The perception node's cameras have their own devices, which one of the command line would overrule.
+        device = {} if module == "perception" else {"device": "CPU"}
+        for name, value in {"diagnostics_period": 0.2, **device, **parameters}.items():
             text = str(value).lower() if isinstance(value, bool) else str(value)
             ros_arguments += ["-p", f"{name}:={text}"]
         with output.open("wb") as log:
