@@ -11,8 +11,8 @@ from typing import TypeVar
 Batch = TypeVar("Batch")
 
 
-def prefetch(make: Callable[[int], Batch], first: int, workers: int = 1, ahead: int = 4) -> Iterator[Batch]:
-    """Yield make(first), make(first + 1), … without end, up to `ahead` of them made in advance.
+def prefetch(make: Callable[[int], Batch], first: int, workers: int = 1) -> Iterator[Batch]:
+    """Yield make(first), make(first + 1), … without end, two for each worker made in advance, at least four.
 
     Threads suffice: OpenCV and numpy release the interpreter while they work. `workers` 0 makes each batch
     when it is asked for. What `make` raises is raised here, in order.
@@ -23,6 +23,7 @@ def prefetch(make: Callable[[int], Batch], first: int, workers: int = 1, ahead: 
             yield make(step)
             step += 1
     pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
+    ahead = max(4, 2 * workers)
     waiting: deque[Future[Batch]] = deque()
     step = first
     try:

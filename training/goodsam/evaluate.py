@@ -29,8 +29,10 @@ Predict = Callable[[np.ndarray], np.ndarray]
 def student(network: nn.Module, settings: Settings) -> Predict:
     """Panoramas, uint8 [h, w, 3] BGR to labels uint8 [h, w]; the network is in evaluation mode.
 
-    As deployed, it sees a whole sphere of which they are a part.
+    It sees them as they are, or in a whole black sphere of which they are a part: `settings.scored_on`.
     """
+    if settings.scored_on == "strip":
+        return Predictor(network, settings.size, settings.wrap)
     width = settings.size[1]
     sphere = (width // 2, width)
     predictor = Predictor(network, sphere, settings.wrap)

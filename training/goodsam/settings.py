@@ -172,6 +172,8 @@ class Settings(Strict):
         wrap: columns by which the student's panorama is continued on each side.
         data: panoramas to adapt to; their labels, if any, are not read, but by `masks` of kind instances.
         validation: labelled panoramas, may be none; the first one's mIoU is shown while training.
+        scored_on: what the student sees while it is scored: a panorama that is no whole sphere in a black
+            "sphere", as on the robot, or the "strip" alone, as in published scores.
         windows: what the teacher and the assistant see.
         masks: the teacher F_T. cache: folder of its masks, relative to `data_root` unless absolute.
         assistant: folder of a supervised run, of an SSR run or of a bundle: the teacher assistant F_TA.
@@ -191,6 +193,7 @@ class Settings(Strict):
     data_root: Path = Path("data")
     data: list[Panoramas] = Field(min_length=1)
     validation: list[Scored] = Field(default_factory=list)
+    scored_on: Literal["sphere", "strip"] = "sphere"
     windows: Windows
     masks: MaskSettings
     cache: Path
@@ -217,6 +220,12 @@ class Settings(Strict):
                 f"size and windows {numbers} must be multiples of 4, the scale of the networks' logits"
             )
         different([one.name for one in self.validation])
+        height, width = self.size
+        if self.vertical_fov is not None and abs(width * self.vertical_fov / 360 - height) > 4:
+            raise ValueError(
+                f"size {list(self.size)} spans {360 * height / width:g} degrees of height, vertical_fov is "
+                f"{self.vertical_fov:g}: give a height of width x vertical_fov / 360, and windows to match"
+            )
         if min(self.grid.window) < 32:
             raise ValueError(f"windows {list(self.windows.size)} must be at least 32, as SegFormer needs")
         if self.weights.needs_pairs and not self.grid.pairs:

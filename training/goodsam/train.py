@@ -154,15 +154,16 @@ def build_student(settings: Settings, labels: LabelSet, panoramas: Sequence[Pano
         FileNotFoundError, ValueError: weights that are not there or do not fit.
     """
     wanted = settings.student
+    continued = (settings.run / checkpoint.NAME).is_file()
     network = segformer(
         wanted.variant,
         len(labels),
         drop_path=wanted.drop_path,
         dropout=wanted.dropout,
         subpixel=wanted.subpixel,
-        weights=wanted.weights,
+        weights=None if continued else wanted.weights,
     ).to(memory_format=torch.channels_last)
-    if wanted.init is not None and not (settings.run / checkpoint.NAME).is_file():
+    if wanted.init is not None and not continued:
         pictures = partial(_first_pictures, settings, panoramas) if panoramas else None
         start_from(network, wanted.init, labels, pictures)
     return network

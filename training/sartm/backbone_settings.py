@@ -43,7 +43,7 @@ class SamBackbone(Adapted):
 
 
 class Sam2Backbone(Adapted):
-    """Segment Anything 2, as transformers has it; the paper's is base_plus.
+    """Segment Anything 2, as transformers has it; that of the authors' code is base_plus.
 
     Attributes:
         variant: image encoder in the folder; "custom" is any.

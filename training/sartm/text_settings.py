@@ -16,7 +16,8 @@ class ClipText(Strict):
     """CLIP's text encoder.
 
     Attributes:
-        folder: a CLIP as transformers saves it, or a clone of openai/clip-vit-base-patch32, the paper's.
+        folder: a CLIP as transformers saves it, or a clone of openai/clip-vit-base-patch32, which
+            the authors' code takes.
         prompts: each with one {} for the name; the embedding of a class is the mean over them. The bare name,
             as in the authors' code; "a photo of a {}." is CLIP's own.
         dimension: that embeddings must have; null takes any. That of ViT-B is 512.

@@ -191,6 +191,8 @@ class Settings(Strict):
         data_root: what relative paths of data sets start from.
         source: labelled sets. target: sets to adapt to, needed by `self_training`.
         validation: labelled sets to score on, may be none; the first one's mIoU is shown while training.
+        at_label_size: in scoring, logits are brought to the size of the labels before a class is chosen, as
+            in published scores; as deployed, classes are chosen at `size`.
         batch: source crops a step, and as many target crops.
         cat_max_share: source crops are drawn again, up to ten times, while one class has a larger share of
             their labelled pixels.
@@ -217,6 +219,7 @@ class Settings(Strict):
     source: list[Labelled] = Field(min_length=1)
     target: list[Pictures] = Field(default_factory=list)
     validation: list[Scored] = Field(default_factory=list)
+    at_label_size: bool = False
     network: Network = Network()
     batch: int = Field(default=2, gt=0)
     cat_max_share: float = Field(default=0.75, gt=0, le=1)

@@ -173,7 +173,10 @@ def validate(
     """Scores of the student's plain branch on each set; "miou" is that on the first."""
     predictor = Predictor(model.student, settings.size, pad=0)
     found = {
-        name: {**evaluate(predictor, part, memory, labels).report(labels), "images": len(part)}
+        name: {
+            **evaluate(predictor, part, memory, labels, at_label_size=settings.at_label_size).report(labels),
+            "images": len(part),
+        }
         for name, part in scored.items()
     }
     return {"miou": next(iter(found.values()))["miou"] if found else None, "validation": found}

@@ -11,6 +11,7 @@ from training.study.sartm.rows import NAMES as SARTM
 from training.study.ssr.rows import NAMES as SSR
 
 CHECKOUT = Path(__file__).parents[2]
+SEEDS = (0, 1, 2)
 ROWS = {"goodsam": GOODSAM, "ssr": SSR, "sartm": SARTM}
 
 
@@ -25,9 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for the drawn data and all runs; what is finished there is not done again "
         "(default: %(default)s)",
     )
-    parser.add_argument(
-        "--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="K", help="(default: 0 1 2)"
-    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, metavar="K", help="(default: 0 1 2)")
     each = "; ".join(f"{name}: {', '.join(rows)}" for name, rows in ROWS.items())
     parser.add_argument(
         "--only",
@@ -50,13 +49,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder of the study's YAML files, for one of another size (default: training/study/NAME)",
     )
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="results (default: benchmarks/results/NAME.json)"
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="results (default: benchmarks/results/NAME.json; of a part of the study, or one with other "
+        "settings, NAME.json in --root)",
     )
     parser.add_argument(
         "--readme",
         type=Path,
         metavar="FILE",
-        help="text whose tables are rewritten, between its markers (default: training/NAME/README.md)",
+        help="text whose tables are rewritten, between its markers (default: training/NAME/README.md, or "
+        "NAME.md in --root as above)",
     )
     parser.add_argument(
         "--real",
@@ -79,17 +83,20 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.real is not None and args.name != "ssr":
         raise ValueError(f"The study {args.name} has no rows on real pictures: leave out --real.")
-    results = args.json or CHECKOUT / "benchmarks" / "results" / f"{args.name}.json"
-    readme = args.readme or CHECKOUT / "training" / args.name / "README.md"
+    root = args.root.resolve()
+    results, readme = root / f"{args.name}.json", root / f"{args.name}.md"
+    if _is_whole(args):
+        results = CHECKOUT / "benchmarks" / "results" / f"{args.name}.json"
+        readme = CHECKOUT / "training" / args.name / "README.md"
+    results, readme = args.json or results, args.readme or readme
     told = {
-        "seeds": args.seeds,
+        "seeds": list(args.seeds),
         "only": args.only,
         "overrides": args.overrides,
         "configs": args.configs or Path(__file__).parent / args.name,
         "results": results,
         "readme": readme,
     }
-    root = args.root.resolve()
     # PyTorch takes seconds to import; the settings are checked with it.
     if args.name == "ssr":
         from training.study.ssr.study import study as study_ssr
@@ -105,3 +112,11 @@ def run(args: argparse.Namespace) -> int:
         study_goodsam(root, **told)
     print(f"Results: {results}, tables: {readme}")
     return 0
+
+
+def _is_whole(args: argparse.Namespace) -> bool:
+    """All rows and seeds with the study's own settings: what is fit to replace the published tables."""
+    whole = (
+        args.only is None and not args.overrides and args.configs is None and set(args.seeds) >= set(SEEDS)
+    )
+    return whole and (args.name != "ssr" or args.real is not None)

@@ -39,16 +39,23 @@ class Predictor:
     presence: bool = False
 
     @torch.no_grad()
-    def __call__(self, image: np.ndarray, present: Present = BOTH) -> np.ndarray:
-        """Labels uint8 [*size] from the streams present of uint8 [h, w, 3] BGR or [h, w, 4] with thermal."""
+    def __call__(
+        self, image: np.ndarray, present: Present = BOTH, size: tuple[int, int] | None = None
+    ) -> np.ndarray:
+        """Labels uint8 [*size] from the streams present of uint8 [h, w, 3] BGR or [h, w, 4] with thermal.
+
+        With a `size` here the logits are brought to it before a class is chosen; as deployed they are not.
+        """
         device = next(self.network.parameters()).device
         seen = torch.from_numpy(resize_image(image, self.size))
         streams = torch.tensor([present], device=device)
         picture = wrap(normalise(seen[None].to(device), streams), self.pad)
         logits = self.network(picture, streams) if self.presence else self.network(picture)
         full = functional.interpolate(logits, size=picture.shape[2:], mode="bilinear", align_corners=False)
-        labels = full[0, :, :, self.pad : self.pad + self.size[1]].argmax(0)
-        return labels.to(torch.uint8).cpu().numpy()
+        full = full[..., self.pad : self.pad + self.size[1]]
+        if size is not None:
+            full = functional.interpolate(full, size=size, mode="bilinear", align_corners=False)
+        return full[0].argmax(0).to(torch.uint8).cpu().numpy()
 
 
 def evaluate(
@@ -57,15 +64,17 @@ def evaluate(
     memory: Memory,
     labels: LabelSet,
     present: Present = BOTH,
+    at_label_size: bool = False,
 ) -> Confusion:
     """Predict every sample from the streams `present`, and compare at the label picture's own size.
 
-    Several processes share the samples, and each gets the counts of all.
+    `at_label_size`: classes are chosen there, and not at the network's size and then enlarged. Several
+    processes share the samples, and each gets the counts of all.
     """
     confusion = Confusion(len(labels))
     for sample in processes.share(samples):
         image, truth = memory.read(sample)
-        predicted = predictor(image, present)
+        predicted = predictor(image, present, truth.shape if at_label_size else None)
         confusion.update(
             cv2.resize(predicted, truth.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT), truth
         )

@@ -95,6 +95,7 @@ class Settings(Strict):
             the root of that, for runs long enough to find them: full weights see them where they are not.
         jaccard: weight of the loss of overlap, `training.loss.jaccard`, beside the cross-entropy.
         tallest: decoded pictures are kept and scored at no more rows than this; None keeps all.
+        head_ratio: of the learning rate of the decode head to that of the encoder (of one, not of two).
         memory_gb: decoded pictures are kept in memory up to this much.
         workers: threads that make batches ahead of time.
     """
@@ -120,6 +121,7 @@ class Settings(Strict):
     class_weights: ClassWeights = "enet"
     jaccard: float = Field(default=0.0, ge=0)
     tallest: int | None = Field(default=None, gt=0)
+    head_ratio: float = Field(default=1.0, gt=0)
     memory_gb: float = Field(default=2.0, ge=0)
     workers: int = Field(default=1, ge=0)
     seed: int = Field(default=0, ge=0)

@@ -84,6 +84,7 @@ def train(settings: Settings) -> dict[str, Any]:
         schedule=settings.schedule,
         seed=settings.seed,
         images_per_step=settings.batch * fabric.world_size,
+        rates={"model.decode_head.": settings.head_ratio},
     )
     results = {**report, "label_set": labels.name, "data": learned, **provenance.state()}
     if fabric.is_global_zero:
@@ -97,6 +98,8 @@ def train(settings: Settings) -> dict[str, Any]:
 def build(settings: Settings, num_classes: int) -> Segformer | TwoBranch:
     """The untrained network of an experiment, channels-last: on a CPU that is a tenth to a quarter faster."""
     wanted = settings.network
+    if (settings.run / checkpoint.NAME).is_file():  # the weights are there
+        wanted = wanted.model_copy(update={"weights": None})
     shape = wanted.model_dump(include={"drop_path", "dropout", "decoder", "weights"})
     network: Segformer | TwoBranch = (
         two_branch(wanted.variant, num_classes, **shape)

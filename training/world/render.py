@@ -136,7 +136,7 @@ def render(view: View, camera: Camera, rng: np.random.Generator, samples: int = 
     night = 1.0 if light.lamps else 0.0
     forward = camera.pose[:3, 0] * (1, 1, 0)
     beam = (
-        origin - (0, 0, origin[2] * 0.0 + 0.8),
+        origin - (0, 0, 0.8),
         (forward - (0, 0, 0.04)) / max(float(np.linalg.norm(forward)), 1e-6),
         view.beam,
     )

@@ -145,6 +145,11 @@ def test_the_students_bundle_gives_the_students_labels(experiment: Path, tmp_pat
     expected = evaluate.student(student.eval(), settings)(picture)
     labels = engine.load(made, runtime="onnxruntime").infer(image=picture).labels
     assert (labels == expected).mean() > 0.995
+    # A whole sphere is scored alike; of a strip nothing is added.
+    strip = settings.model_copy(update={"scored_on": "strip"})
+    np.testing.assert_array_equal(evaluate.student(student, strip)(picture), expected)
+    half = evaluate.student(student, strip.model_copy(update={"size": (32, 128)}))
+    assert half(picture[16:48]).shape == (32, 128)
 
 
 def test_the_students_view_is_undone(experiment: Path) -> None:

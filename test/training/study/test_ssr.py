@@ -266,6 +266,10 @@ def test_the_command_line(
     assert main([*words, "--only", "real_daformer", "--seeds", "1", "--real", str(real)]) == 0
     assert made[-3:] == ["start_seed1", "statistics_ab.json", "real_daformer_seed1"]
     assert f"Results: {tmp_path / 'a.json'}, tables: {tmp_path / 'a.md'}" in capsys.readouterr().out
+    # A part of a study does not replace the published tables.
+    part = ["study", "ssr", "--root", str(tmp_path), "--only", "real_daformer", "--seeds", "1", "--real"]
+    assert main([*part, str(real)]) == 0
+    assert f"Results: {tmp_path / 'ssr.json'}, tables: {tmp_path / 'ssr.md'}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from samseg_ros import bundle, engine
 from samseg_ros.labels import label_set
@@ -16,6 +18,7 @@ from training.__main__ import main
 from training.class_weights import class_weights
 from training.data.memory import Memory
 from training.data.mixture import Mixture
+from training.supervised.evaluate import Predictor
 from training.supervised.sets import samples
 from training.supervised.settings import Settings
 
@@ -249,3 +252,23 @@ def test_an_unfinished_run_is_not_exported(tmp_path: Path, capsys: pytest.Captur
     assert main(["export", str(tmp_path), "--out", str(tmp_path / "model")]) == 2
     assert "has no checkpoint.pt" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
+
+
+def test_classes_may_be_chosen_at_the_size_of_the_labels() -> None:
+    class Slope(nn.Module):
+        """Two classes that meet along a diagonal."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+
+        def forward(self, picture: torch.Tensor) -> torch.Tensor:
+            row, column = torch.meshgrid(torch.arange(4.0), torch.arange(4.0), indexing="ij")
+            return torch.stack([row, column + 0.1])[None]
+
+    predictor = Predictor(Slope(), (16, 16), pad=0)
+    picture = np.zeros((16, 16, 3), np.uint8)
+    fine, deployed = predictor(picture, size=(64, 64)), predictor(picture)
+    assert deployed.shape == (16, 16) and fine.shape == (64, 64)
+    assert (fine != deployed.repeat(4, axis=0).repeat(4, axis=1)).any()
+    np.testing.assert_array_equal(fine[2::4, 2::4], deployed)
