@@ -40,7 +40,7 @@ setup(
     maintainer_email=PACKAGE.find("maintainer").get("email"),
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed", "**/*.html", "**/*.xml"]},
+    package_data={NAME: ["py.typed", "**/*.html"]},
     data_files=shared_files(),
     install_requires=[
         "numpy>=1.21",

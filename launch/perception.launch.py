@@ -62,7 +62,7 @@ ARGUMENTS = [
     argument(
         "params_file",
         "",
-        "Parameters of all nodes, or by names of nodes; other arguments go before. Start from config/*.yaml.",
+        "Parameters of all nodes, or by their names; other arguments override it. Start from config/*.yaml.",
     ),
     argument("device", "", "Where to infer: auto, CPU, …; empty: parameters."),
     argument("image_transport", "", "How all images come; empty: parameters.", "", "raw", "compressed"),
