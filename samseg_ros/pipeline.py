@@ -76,7 +76,7 @@ class Pipeline:
         self.output_size = output_size
         self.vertical_fov = vertical_fov
         self.warn = warn
-        self._size: tuple[int, int] | None = None
+        self._sizes: set[tuple[int, int]] = set()  # of pictures so far
         self._input = np.zeros((*bundle.size, 3), np.uint8)
         self._band: panorama.Band | None = None
 
@@ -96,12 +96,16 @@ class Pipeline:
             inference,
         )
 
+    def warm_up(self) -> None:
+        """Infer once, so that the first frame is not late; of this no frame knows."""
+        self.engine.infer(image=self._input)
+
     def _rows(self, height: int, width: int) -> slice:
         """The rows of the network's input that the frame covers; what it does not cover stays black."""
         if self.bundle.task != "panorama":
             return slice(0, self.bundle.size[0])
-        if (height, width) != self._size:
-            self._size = (height, width)
+        if (height, width) not in self._sizes:
+            self._sizes.add((height, width))
             self._doubt(height, width)
         band = panorama.band(self.bundle.size, (height, width), self.vertical_fov)
         if band != self._band:
@@ -123,8 +127,7 @@ class RgbtPipeline:
     `scale` makes thermal values the uint8 that the bundle expects, `registration` lays them onto the RGB
     frame. Masks are in the RGB frame; with `output_size` ``camera`` they have the size of the RGB frame (of
     the last one where it is missing; before the first, that of the registration, or else of the thermal
-    frame), with ``network`` the
-    network's. ValueError for settings out of range.
+    frame), with ``network`` the network's. ValueError for settings out of range.
     """
 
     def __init__(

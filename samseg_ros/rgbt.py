@@ -40,7 +40,7 @@ def rgbt_mask(
     for frame, watch in zip((rgb, thermal), modality.watches, strict=True):
         if frame is not None:
             watch.look(frame, seconds)
-    used = modality.choose((rgb is not None, thermal is not None), seconds)
+    used = modality.choose((rgb is not None, thermal is not None))
     if not any(used):
         return None
     result = pipeline.run(rgb if used[0] else None, thermal if used[1] else None, confidence)

@@ -45,13 +45,13 @@ class Reference:
     EngineError where neither is installed.
     """
 
-    def __init__(self, bundle: Bundle, inputs: Sequence[dict[str, np.ndarray]] | None = None) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         if not any(map(find_spec, ("onnxruntime", "openvino"))):
             raise EngineError(
-                "an engine is compared with ONNX Runtime before it serves; pip install 'samseg_ros[onnx]'."
+                "an engine is compared with ONNX Runtime before it serves; pip install onnxruntime."
             )
         self._bundle = bundle
-        self._inputs = probes(bundle) if inputs is None else inputs
+        self._inputs = probes(bundle)
         self._answers: list[Prediction] | None = None
 
     def agreement(self, engine: Engine) -> float:
@@ -70,7 +70,7 @@ def first_accepted(
     """The engine of the first of STEPS[`precision`] that agrees with the reference on `minimum` or more.
 
     `attempt` makes the engine of a step and says how far it agrees; it raises EngineError where it cannot,
-    and need not make what is known to agree on less.
+    and may give None in place of an engine that is already known to agree on less.
     What was passed over stands in the engine's `fallback`. EngineError where no step is good enough.
     """
     passed: list[str] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from types import ModuleType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -45,7 +46,7 @@ class Engine(Protocol):
 
         `image` uint8 [h, w, 3] BGR at the network's size; RGB-thermal bundles also take `thermal` uint8
         [h, w] and `present` float32 [2]. The arrays returned are the caller's until the next call.
-        ValueError where an input has another name, shape or dtype.
+        ValueError where an input has another name, shape or dtype; EngineError where the runtime fails.
         """
         ...
 
@@ -65,3 +66,12 @@ def check_inputs(bundle: Bundle, inputs: dict[str, np.ndarray]) -> None:
                 f"input '{name}' is {array.dtype} {list(array.shape)}; bundle '{bundle.name}' takes "
                 f"{np.dtype(dtype)} {list(shapes[name])}."
             )
+
+
+def precision_tools(step: str) -> ModuleType:
+    """`samseg_ros.engine.precision`, which needs a package that few engines do; EngineError without it."""
+    try:
+        from samseg_ros.engine import precision
+    except ImportError as error:
+        raise EngineError(f"{step} needs the package onnx; pip install onnx.") from error
+    return precision

@@ -64,7 +64,12 @@ class OpenVINOEngine:
 
     def infer(self, **inputs: np.ndarray) -> Prediction:
         check_inputs(self._bundle, inputs)
-        self._request.infer(inputs, share_inputs=True)
+        try:
+            self._request.infer(inputs, share_inputs=True)
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO cannot run on device '{self.device}': {str(error).strip().splitlines()[-1]}"
+            ) from error
         return Prediction(
             self._request.get_tensor("labels").data, self._request.get_tensor("confidence").data
         )

@@ -41,12 +41,16 @@ def typed(graph: bytes, step: str) -> bytes:
     if step == "fp32":
         return graph
     model = onnx.load_from_string(graph)
-    if step == "int8":
+    if step == "int8" and _opset(model) < _FP16_AROUND_INT8:
         model = version_converter.convert_version(model, _FP16_AROUND_INT8)
     if step == "bf16":
         but = {node.output[0] for node in model.graph.node if node.op_type in _NOT_IN_BF16}
         return lowered(model, "bf16", but).SerializeToString()
     return lowered(model, "fp16", attention(model) if step == ATTENTION_FP32 else ()).SerializeToString()
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return max(one.version for one in model.opset_import if one.domain in ("", "ai.onnx"))
 
 
 def attention_of(graph: bytes) -> set[str]:

@@ -11,25 +11,29 @@ from importlib.util import find_spec
 
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine.acceptance import MIN_AGREEMENT, Reference, first_accepted
-from samseg_ros.engine.engine import PRECISIONS, Engine, EngineError, Tell, log
+from samseg_ros.engine.engine import PRECISIONS, Engine, EngineError, Tell, log, precision_tools
 from samseg_ros.engine.plans import Plans
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """`module` is what Python imports, `extra` what pip installs; on NVIDIA GPUs alone if `gpu`."""
+    """`module` is what Python imports, `packages` what pip installs; on NVIDIA GPUs alone if `gpu`."""
 
     module: str
-    extra: str
+    packages: str
     gpu: bool = False
 
 
 # In the order in which "auto" prefers them.
 RUNTIMES = {
-    "tensorrt": Runtime("tensorrt", "tensorrt", gpu=True),
-    "tensorrt_rtx": Runtime("tensorrt_rtx_bindings", "tensorrt-rtx", gpu=True),
+    "tensorrt": Runtime("tensorrt", "tensorrt cuda-python onnx onnxruntime", gpu=True),
+    "tensorrt_rtx": Runtime(
+        "tensorrt_rtx_bindings",
+        "tensorrt-rtx-cu13-libs tensorrt-rtx-cu13-bindings cuda-python onnx onnxruntime",
+        gpu=True,
+    ),
     "openvino": Runtime("openvino", "openvino"),
-    "onnxruntime": Runtime("onnxruntime", "onnx"),
+    "onnxruntime": Runtime("onnxruntime", "onnxruntime"),
 }
 
 
@@ -71,14 +75,10 @@ def load(
     if runtime == "auto":
         runtime = _best(device)
     elif runtime not in installed():
-        raise EngineError(
-            f"runtime '{runtime}' is not installed; pip install 'samseg_ros[{RUNTIMES[runtime].extra}]'."
-        )
+        raise EngineError(f"runtime '{runtime}' is not installed; pip install {RUNTIMES[runtime].packages}.")
     if RUNTIMES[runtime].gpu:
         if not _drives_gpus():
-            raise EngineError(
-                f"{runtime} needs cuda-python; pip install 'samseg_ros[{RUNTIMES[runtime].extra}]'."
-            )
+            raise EngineError(f"{runtime} needs cuda-python; pip install cuda-python.")
         from samseg_ros.engine import tensorrt
 
         place = "GPU" if device == "AUTO" else device
@@ -105,7 +105,7 @@ def nvidia_gpu() -> bool:
 def _best(device: str) -> str:
     usable = available()
     if not usable:
-        raise EngineError("no inference runtime is installed; pip install 'samseg_ros[openvino]'.")
+        raise EngineError("no inference runtime is installed; pip install openvino.")
     if device.startswith(("CPU", "NPU")):
         usable = [name for name in usable if not RUNTIMES[name].gpu] or usable
     # A GPU beats the fastest runtime of a CPU.
@@ -182,9 +182,6 @@ def _graph(bundle: Bundle, step: str, tell: Tell) -> bytes | None:
     """The graph with the types of `step`; None is the bundle's own."""
     if step == "fp32":
         return None
-    try:
-        from samseg_ros.engine import precision
-    except ImportError as error:
-        raise EngineError(f"{step} needs the package onnx; pip install 'samseg_ros[tensorrt]'.") from error
+    precision = precision_tools(step)
     graph = Plans().quantised(bundle, tell) if step == "int8" else bundle.graph.read_bytes()
     return precision.typed(graph, step)

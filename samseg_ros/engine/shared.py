@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +19,14 @@ from samseg_ros.engine.engine import Engine, Prediction, Tell, log
 
 LoadEngine = Callable[[Bundle, str, str, int, str, float, Tell], Engine]
 Key = tuple[str, str, str, int, str, float]
+HANGS = 10.0  # seconds
 
 
 class SharedEngines:
     """The engines in use, one per graph and way of running it; `load` makes new ones.
 
-    Each lives as long as somebody holds what :meth:`load` returned. May be used from several threads.
+    Each lives as long as somebody holds what :meth:`load` returned. One that has had a frame for longer than
+    `HANGS` is given to nobody else. May be used from several threads.
     """
 
     def __init__(self, load: LoadEngine = runtimes.load) -> None:
@@ -52,7 +55,7 @@ class SharedEngines:
         # Who wants the same engine waits for it; who wants another one does not.
         with loading:
             engine = self._in_use.get(key)
-            if engine is None:
+            if engine is None or engine.hangs():
                 engine = self._in_use[key] = _InTurns(
                     self._load(bundle, device, runtime, threads, precision, min_agreement, tell)
                 )
@@ -90,6 +93,11 @@ class _InTurns:
         self.engine = engine
         self._waiting: deque[object] = deque()  # the first of them has its turn
         self._moved_up = threading.Condition()
+        self._since: float | None = None  # monotonic time of the present turn
+
+    def hangs(self) -> bool:
+        since = self._since
+        return since is not None and time.monotonic() - since > HANGS
 
     @contextmanager
     def turn(self) -> Iterator[Engine]:
@@ -99,9 +107,12 @@ class _InTurns:
         try:
             with self._moved_up:
                 self._moved_up.wait_for(lambda: self._waiting[0] is ticket)
+                self._since = time.monotonic()
             yield self.engine
         finally:
             with self._moved_up:
+                if self._waiting[0] is ticket:
+                    self._since = None
                 self._waiting.remove(ticket)
                 self._moved_up.notify_all()
 

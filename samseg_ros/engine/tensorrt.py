@@ -18,7 +18,16 @@ import numpy as np
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine import cuda
 from samseg_ros.engine.acceptance import Reference, first_accepted_plan
-from samseg_ros.engine.engine import ATTENTION_FP32, Engine, EngineError, Prediction, Tell, check_inputs, log
+from samseg_ros.engine.engine import (
+    ATTENTION_FP32,
+    Engine,
+    EngineError,
+    Prediction,
+    Tell,
+    check_inputs,
+    log,
+    precision_tools,
+)
 from samseg_ros.engine.plans import Key, Plans
 
 WARM_UP = 3  # inferences before they are captured as a graph: the first ones load and choose kernels
@@ -213,7 +222,7 @@ def _place(device: str) -> tuple[cuda.Gpu, int | None]:
 def _typed(graph: bytes, step: str) -> bytes:
     if step == "fp32":
         return graph
-    return _precision(step).typed(graph, step)
+    return precision_tools(step).typed(graph, step)
 
 
 def _allow(trt: Any, network: Any, config: Any, graph: bytes, step: str) -> None:
@@ -229,19 +238,11 @@ def _allow(trt: Any, network: Any, config: Any, graph: bytes, step: str) -> None
         config.set_flag(flags.INT8)
     if step == ATTENTION_FP32:
         config.set_flag(flags.OBEY_PRECISION_CONSTRAINTS)
-        attention = _precision(step).attention_of(graph)
+        attention = precision_tools(step).attention_of(graph)
         for layer in (network.get_layer(i) for i in range(network.num_layers)):
             if layer.num_outputs and layer.get_output(0).name in attention:
                 layer.precision = trt.float32
                 layer.set_output_type(0, trt.float32)
-
-
-def _precision(step: str) -> Any:
-    try:
-        from samseg_ros.engine import precision
-    except ImportError as error:
-        raise EngineError(f"{step} needs the package onnx; pip install 'samseg_ros[tensorrt]'.") from error
-    return precision
 
 
 def _log(trt: Any) -> Any:

@@ -118,7 +118,7 @@ class Modality:
         """Both streams run, and yet no pair came for `stream_timeout`."""
         return now - self._paired > self._timeout and not any(it.is_silent(now) for it in self.watches)
 
-    def choose(self, given: tuple[bool, bool], now: float) -> tuple[bool, bool]:
+    def choose(self, given: tuple[bool, bool]) -> tuple[bool, bool]:
         """Which of the frames given (RGB, thermal), already looked at, to use; (False, False): neither."""
         if self.policy in STREAMS:
             return given
@@ -147,7 +147,7 @@ class Modality:
             given[1] = False
         if self.policy == "both" and not all(given):
             return "none"
-        rgb, thermal = self.choose((given[0], given[1]), now)
+        rgb, thermal = self.choose((given[0], given[1]))
         return "both" if rgb and thermal else "rgb" if rgb else "thermal" if thermal else "none"
 
     def trouble(self, now: float) -> str:

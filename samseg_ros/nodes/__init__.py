@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The live porch: ROS 2 nodes. rclpy is imported here and nowhere else."""
+"""The ROS 2 nodes. No other part of samseg_ros imports rclpy."""

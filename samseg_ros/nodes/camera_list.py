@@ -56,7 +56,7 @@ class Camera:
         for inside, outside in self.topics.items():
             rules += ["-r", f"~/{inside}:={outside}"]
         for name, value in self.parameters.items():
-            rules += ["-p", f"{name}:={json.dumps(value)}"]  # which is YAML, too
+            rules += ["-p", f"{name}:={json.dumps(value, ensure_ascii=False)}"]  # which is YAML, too
         return ["--ros-args", *rules]
 
 

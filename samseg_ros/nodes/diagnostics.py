@@ -43,6 +43,7 @@ class Snapshot:
 
 
 def status(snapshot: Snapshot) -> DiagnosticStatus:
+    """What /diagnostics says of a node: the worst of its findings as level, all of them as the message."""
     findings = list(_findings(snapshot))
     level = max((level for level, _ in findings), default=OK)
     engine = snapshot.engine

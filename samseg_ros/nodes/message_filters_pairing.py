@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The approximate synchroniser of message_filters, in the place of our own pairing.
 
-For who wants just what other nodes of a system do. It does not survive looped bags, and counts nothing but
-its pairs.
+For systems whose other nodes pair with message_filters. It does not survive looped bags, and counts nothing
+but its pairs.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from rclpy.node import Node
 
 from samseg_ros.bundle import Bundle
@@ -34,7 +33,7 @@ class OneCamera:
 
     def prepare(self, bundle: Bundle, engine: Engine, settings: Settings) -> None:
         self._pipeline = self._make_pipeline(bundle, engine, settings)
-        self._pipeline.run(np.zeros((*bundle.size, 3), np.uint8))
+        self._pipeline.warm_up()
 
     def release(self) -> None:
         if hasattr(self, "_pipeline"):

@@ -91,6 +91,7 @@ class Parameter:
         )
 
     def descriptor(self) -> ParameterDescriptor:
+        """The description and range that `ros2 param describe` shows."""
         described = ParameterDescriptor(description=self.description)
         if self.choices or isinstance(self.default, tuple):
             described.additional_constraints = self.expectation()

@@ -20,9 +20,9 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from samseg_ros import ending
-from samseg_ros.bags.draft import refuse_existing
 from samseg_ros.bags.read import IMAGE, Channel
 from samseg_ros.bags.write import BagWriter, channel, new_bag
+from samseg_ros.draft import refuse_existing
 from samseg_ros.errors import UserError
 from samseg_ros.nodes.message_types import message_class, recorded_qos, subscriber_profile
 

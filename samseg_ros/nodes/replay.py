@@ -20,8 +20,8 @@ from rclpy.qos import QoSProfile
 from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 
-from samseg_ros.bags.draft import draft
 from samseg_ros.bags.read import Bag, Channel
+from samseg_ros.draft import draft
 from samseg_ros.errors import UserError
 from samseg_ros.nodes.message_types import message_class, publisher_profile
 
@@ -81,7 +81,9 @@ def replay(source: Path, options: ReplayOptions) -> dict[str, Any]:
                     counts[topic] += 1
                 if not options.loop or not any(counts.values()):
                     break
-                time.sleep(_interval(bag) / options.rate)
+                pause = _interval(bag, {topic for topic, _ in publishers}) / options.rate
+                then = bag.end() + int(pause * options.rate * 1e9)
+                _sleep(time.monotonic() + pause, clock, then, options.rate)
         seconds = time.perf_counter() - started
         for publisher in publishers.values():
             publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
@@ -166,10 +168,23 @@ def _wait(done: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def _interval(bag: Bag) -> float:
-    """Seconds from one message to the next, in the mean; a tenth in a bag of one moment, for want of any."""
+def _interval(bag: Bag, topics: set[str]) -> float:
+    """Seconds from one message of the fullest of these topics to the next, in the mean; a tenth where there
+    is none.
+    """
     seconds = (bag.end() - bag.start()) * 1e-9
-    return seconds / (bag.count() - 1) if seconds > 0.0 else 0.1
+    most = max(bag.count({topic}) for topic in topics)
+    return seconds / (most - 1) if seconds > 0.0 and most > 1 else 0.1
+
+
+def _sleep(due: float, clock: _ClockTicker | None, time_then: int, rate: float) -> None:
+    """Until the monotonic time `due`, at which the time of the bag is `time_then`; the clock goes on."""
+    while (now := time.monotonic()) < due:
+        if clock:
+            clock.tick(time_then - int((due - now) * rate * 1e9))
+            time.sleep(max(0.0, min(due, clock.due) - time.monotonic()))
+        else:
+            time.sleep(due - now)
 
 
 def _play(
@@ -186,13 +201,7 @@ def _play(
         publisher = publishers.get((message.channel.topic, message.channel.msgtype))
         if publisher is None:
             continue
-        due = began + (message.time - first) / rate * 1e-9
-        while (now := time.monotonic()) < due:
-            if clock:
-                clock.tick(first + int((now - began) * rate * 1e9))
-                time.sleep(max(0.0, min(due, clock.due) - time.monotonic()))
-            else:
-                time.sleep(due - now)
+        _sleep(began + (message.time - first) / rate * 1e-9, clock, message.time, rate)
         if clock:
             clock.tick(message.time)
         if sent:

@@ -90,6 +90,7 @@ class RgbAndThermal:
         self._pipeline.scale.reset()
         self._frame_id = ""
         self._alone = 0.0  # when the last RGB frame arrived that was segmented alone
+        self._held_back = False  # the last pair came too late to be segmented
         self._info: CameraInfo | None = None
         self._announced = ""
         # Each can be taken back as soon as it is there: what comes after it may fail.
@@ -148,8 +149,10 @@ class RgbAndThermal:
         self._pairing.tolerance = self._settings["sync.tolerance"]
         for rgb, warm in self._pairing.add(stream, stamp, arrival):
             self._modality.paired(arrival.at)
-            # Not it again, nor what came before it: masks go forward. (By stamps a looped bag would not.)
-            if rgb.at > self._alone:
+            # Masks never go back: a pair is dropped whose RGB frame came no later than the last one that was
+            # segmented alone. (Stamps would not tell: they go back where a bag loops.)
+            self._held_back = rgb.at <= self._alone
+            if not self._held_back:
                 self._keep(Frame(rgb, warm))
 
     def _learn(self, info: CameraInfo) -> None:
@@ -206,6 +209,8 @@ class RgbAndThermal:
 
     def findings(self, now: float) -> Sequence[Finding]:
         trouble = self._modality.trouble(now)
+        if self._held_back and not trouble:
+            return ((WARN, "Pairs come late: no masks until one is newer than what was segmented alone."),)
         if not trouble:
             return ()
         return ((ERROR if self._modality.current(now) == "none" else WARN, trouble),)

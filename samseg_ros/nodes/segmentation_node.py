@@ -22,6 +22,7 @@ from samseg_ros import bundle as bundles
 from samseg_ros import engine as engines
 from samseg_ros.bundle import Bundle
 from samseg_ros.engine import Engine, EngineError
+from samseg_ros.engine.engine import Tell
 from samseg_ros.engine.loading import load_while_reporting
 from samseg_ros.engine.shared import LoadEngine
 from samseg_ros.flow.statistics import Statistics
@@ -167,6 +168,7 @@ class SegmentationNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         done = self._step("shutting down", self.close, "finalized", None, state)
         self._state = "finalized"  # in any case
+        self._report()
         return done
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -185,6 +187,8 @@ class SegmentationNode(LifecycleNode):
 
     def _let_go(self) -> None:
         self._cameras.close()
+        if self._worker is not None:
+            self._worker.inbox.close()
         self._worker = None
         self._clean_up()
 
@@ -201,7 +205,6 @@ class SegmentationNode(LifecycleNode):
         self._outputs.advertise(self._bundle, settings)
         self._report()  # before the engine, which may take its time
         self._engine = self._load(self._bundle, settings)
-        self._cameras.prepare(self._bundle, self._engine, settings)
         self.destroy_timer(self._reporting)
         self._reporting = self._report_every(settings["diagnostics_period"])
         self._settings = settings
@@ -223,8 +226,8 @@ class SegmentationNode(LifecycleNode):
             self._state = progress
             self._report()
 
-        engine = load_while_reporting(
-            lambda tell: self._load_engine(
+        def load(tell: Tell) -> Engine:
+            engine = self._load_engine(
                 bundle,
                 settings["device"],
                 settings["runtime"],
@@ -232,7 +235,13 @@ class SegmentationNode(LifecycleNode):
                 settings["precision"],
                 settings["min_agreement"],
                 tell,
-            ),
+            )
+            tell("running the engine for the first time")
+            self._cameras.prepare(bundle, engine, settings)
+            return engine
+
+        engine = load_while_reporting(
+            load,
             report,
             settings["diagnostics_period"],
             self.get_logger().info,
@@ -243,9 +252,14 @@ class SegmentationNode(LifecycleNode):
 
     def _activate(self) -> None:
         self._statistics = Statistics()
-        self._worker = Worker(self._process, self._report_failed_frame, f"{self.get_name()} worker")
-        self._worker.start()
-        self._cameras.open(self, self._settings, self._worker.inbox.put)
+        worker: Worker[Any] = Worker(
+            lambda frame: self._process(frame, worker),
+            lambda error: self._report_failed_frame(error, worker),
+            f"{self.get_name()} worker",
+        )
+        self._worker = worker
+        worker.start()
+        self._cameras.open(self, self._settings, worker.inbox.put)
         topics = " and ".join(source.topic for source in self._cameras.inputs)
         self.get_logger().info(f"active: listening to {topics}")
         for sentence in unused_overrides(self, self._qos_overrides):
@@ -289,9 +303,10 @@ class SegmentationNode(LifecycleNode):
         self._report()
         return FAILURE if self._problem else SUCCESS
 
-    # The flow of a frame, in the worker's thread.
+    # The flow of a frame, in the worker's thread. A worker that was left behind with an engine that hung may
+    # come back when the node has long gone on: nobody wants to hear of its frame.
 
-    def _process(self, frame: Any) -> None:
+    def _process(self, frame: Any, worker: Worker[Any]) -> None:
         assert self._outputs is not None  # from configure to clean-up
         wanted = self._outputs.wanted()
         if not wanted:
@@ -300,7 +315,7 @@ class SegmentationNode(LifecycleNode):
             return
         jumps = self._time_jumps
         segmented = self._cameras.segment(frame, self._outputs.need_confidence(wanted))
-        if segmented is None:
+        if segmented is None or self._worker is not worker:
             return
         self._outputs.publish(segmented, wanted)
         latency = messages.age(segmented.header, self.get_clock().now())
@@ -314,8 +329,8 @@ class SegmentationNode(LifecycleNode):
         else:
             self._statistics.published += 1
 
-    def _report_failed_frame(self, error: Exception) -> None:
-        if not rclpy.ok(context=self.context):
+    def _report_failed_frame(self, error: Exception, worker: Worker[Any]) -> None:
+        if self._worker is not worker or not rclpy.ok(context=self.context):
             return  # the process is ending: there is nobody left to publish to
         self._statistics.frame_failed(time.monotonic(), _sentence(error))
         self.get_logger().error(f"a frame failed: {_sentence(error)}", throttle_duration_sec=1.0)

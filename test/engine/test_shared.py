@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from samseg_ros import bundle, engine
-from samseg_ros.engine import EngineError, Prediction
+from samseg_ros.engine import EngineError, Prediction, shared
 from samseg_ros.engine.shared import SharedEngine, SharedEngines
 from samseg_ros.labels import STREET11
 
@@ -217,3 +217,28 @@ def test_a_real_engine_answers_all_its_users(
     for picture, answer in zip(pictures, answers, strict=True):
         np.testing.assert_array_equal(answer.labels, np.where(picture[..., 2] > 128, 8, 0))
         np.testing.assert_array_equal(answer.confidence, picture[..., 0])
+
+
+def test_an_engine_that_hangs_is_given_to_nobody_else(
+    engines: SharedEngines, made: list[Fake], graph: bundle.Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "HANGS", 0.05)
+    entered, answer = threading.Event(), threading.Event()
+
+    def hang(**_: object) -> Prediction:
+        entered.set()
+        assert answer.wait(DEADLINE)
+        return made[0]._arrays
+
+    first = engines.load(graph)
+    monkeypatch.setattr(made[0], "infer", hang)
+    hanging = threading.Thread(target=first.infer, daemon=True)
+    hanging.start()
+    try:
+        assert entered.wait(DEADLINE)
+        time.sleep(0.1)
+        assert engines.load(graph).infer(image=image(7)).labels[0, 0] == 7
+        assert len(made) == 2
+    finally:
+        answer.set()
+        hanging.join(DEADLINE)

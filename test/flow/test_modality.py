@@ -105,7 +105,7 @@ def test_under_both_nothing_goes_alone() -> None:
         assert it.arrived(RGB, tenth / 10) == (True, False)
     assert it.current(1.5) == "none"
     assert "no masks are made" in it.trouble(1.5)
-    assert it.choose((True, False), 1.5) == (False, False)
+    assert it.choose((True, False)) == (False, False)
 
 
 @pytest.mark.parametrize(("policy", "own", "other"), [("rgb", RGB, THERMAL), ("thermal", THERMAL, RGB)])
@@ -118,7 +118,7 @@ def test_a_single_stream_policy_takes_that_stream_whatever_its_state(
     blank = np.zeros((48, 64), np.uint8)
     it.watches[own].look(blank, 0.1)
     given = (own == RGB, own == THERMAL)
-    assert it.choose(given, 0.1) == given
+    assert it.choose(given) == given
     assert it.current(0.1) == policy
     assert f"{policy} is degenerate" in it.trouble(0.1)
 
@@ -130,10 +130,10 @@ def test_a_frozen_stream_is_left_out_and_returns_with_its_first_new_frame() -> N
         see(it, tenth / 10, picture(), still.copy())
         it.paired(tenth / 10)
         expected = (True, tenth < 20)
-        assert it.choose((True, True), tenth / 10) == expected
+        assert it.choose((True, True)) == expected
     assert "thermal is frozen (identical frames); masks are made from rgb alone." in it.trouble(2.5)
     see(it, 2.6, picture(), heat())
-    assert it.choose((True, True), 2.6) == (True, True)
+    assert it.choose((True, True)) == (True, True)
 
 
 def test_a_gap_between_two_identical_frames_is_no_freeze() -> None:
@@ -189,7 +189,7 @@ def test_frozen_timeout_of_zero_never_calls_a_stream_frozen() -> None:
 def test_a_frame_of_one_value_is_left_out_at_once(value: np.generic) -> None:
     it = modality()
     see(it, 0.1, picture(), np.full((48, 64), value))
-    assert it.choose((True, True), 0.1) == (True, False)
+    assert it.choose((True, True)) == (True, False)
     assert it.current(0.1) == "rgb"
 
 
@@ -199,17 +199,17 @@ def test_two_frozen_streams_are_used_two_blank_ones_are_not() -> None:
     for tenth in range(30):
         see(it, tenth / 10, image, warm)
         it.paired(tenth / 10)
-    assert it.choose((True, True), 2.9) == (True, True)
+    assert it.choose((True, True)) == (True, True)
     assert "masks are made from both still" in it.trouble(2.9)
     see(it, 3.0, np.zeros_like(image), np.zeros_like(warm))
-    assert it.choose((True, True), 3.0) == (False, False)
+    assert it.choose((True, True)) == (False, False)
     assert it.current(3.0) == "none"
 
 
 def test_the_frame_left_over_is_not_used_if_it_is_blank() -> None:
     it = modality()
     see(it, 2.0, np.zeros((48, 64, 3), np.uint8))
-    assert it.choose((True, False), 2.0) == (False, False)
+    assert it.choose((True, False)) == (False, False)
 
 
 def test_before_the_first_frame_no_masks_are_made() -> None:

@@ -121,6 +121,7 @@ def test_an_engine_that_hangs_is_reported_and_can_be_left_behind(node_with, peer
     masks, camera = peer.collect(Image, f"/{NODE}/mask"), peer.camera()
     shown = to_image(peer.header(), "bgr8", np.zeros((*SIZE, 3), np.uint8))
     peer.until(lambda: masks, "a mask", lambda: camera.publish(shown))
+    left_behind = node._worker
     first.go_on.clear()
     try:
         report = peer.diagnosis(lambda d: d.level == "ERROR", "an error", lambda: camera.publish(shown))
@@ -134,6 +135,11 @@ def test_an_engine_that_hangs_is_reported_and_can_be_left_behind(node_with, peer
             assert peer.transition(NODE, "configure") and peer.transition(NODE, "activate")
             masks.clear()
             peer.until(lambda: masks, "a mask", lambda: camera.publish(shown))
+        # What the first one makes of its frame after all is nobody's business.
+        before = node.statistics.published
+        first.go_on.set()
+        assert left_behind.stop(60)
+        assert (node.statistics.published, node.statistics.failed) == (before, 0)
     finally:
         first.go_on.set()
         executor.shutdown()
