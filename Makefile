@@ -23,7 +23,8 @@ clean:
 	rm -rf $(VENV) demo build *.egg-info
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+	@# What was there before is not ours to remove.
+	[ -e $(VENV) ] && kept=1; $(PYTHON) -m venv $(VENV) || { [ "$$kept" ] || rm -rf $(VENV); exit 1; }
 	touch $(VENV)/COLCON_IGNORE
 
 $(VENV)/.demo: setup.py package.xml | $(BIN)/python

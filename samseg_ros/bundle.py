@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from samseg_ros import share
+from samseg_ros.draft import replace_folder
 from samseg_ros.labels import UNLABELED, LabelSet
 
 FORMAT = 1
@@ -150,7 +151,7 @@ def write(
             encoding="utf-8",
         )
         load(draft)
-        _swap(draft, target)
+        replace_folder(draft, target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return load(target)
@@ -161,23 +162,6 @@ def _classes(labels: LabelSet) -> list[dict[str, Any]]:
         {"id": i, "name": name, "color": list(color)}
         for i, (name, color) in enumerate(zip(labels.names, labels.colors, strict=True))
     ]
-
-
-def _swap(draft: Path, target: Path) -> None:
-    """Put `draft` in the place of `target`; the old one goes only when the new one stands."""
-    if not target.exists():
-        draft.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    try:
-        target.rename(old / target.name)
-        try:
-            draft.rename(target)
-        except BaseException:
-            (old / target.name).rename(target)
-            raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def find(path: str | os.PathLike[str]) -> Path:

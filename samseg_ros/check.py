@@ -239,7 +239,7 @@ def _install(findings: dict[str, Any]) -> list[str]:
     for name in findings["runtimes"]:
         runtime = engine.RUNTIMES[name]
         if find_spec(runtime.module) is None and (nvidia_gpu() or not runtime.gpu):
-            advice.append(f"{name}: pip install 'samseg_ros[{runtime.extra}]'.")
+            advice.append(f"{name}: pip install {runtime.packages}.")
     missing = [name for name, there in findings["packages"].items() if not there and name not in _SENSIBLE]
     if missing:
         distro = findings["ros"]["distro"] or "<distro>"

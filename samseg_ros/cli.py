@@ -284,7 +284,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         type=arguments.topic,
         metavar="T",
-        help="it is their subscribers that matter; names as remapped",
+        help="wait for subscribers of these topics only (names after --remap)",
     )
     command.add_argument("--times", type=Path, metavar="CSV", help="write when each message was sent")
     command.add_argument("--json", action="store_true", help="print a summary as JSON")

@@ -237,8 +237,13 @@ def listed_stems(listed: Path) -> set[str]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All below `folder`; unlike rglob's, through links to folders too."""
-    for place, _, names in os.walk(folder, followlinks=True):
+    """All below `folder`; unlike rglob's, through links to folders too, but once through each folder."""
+    seen: set[str] = set()
+    for place, below, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            below.clear()
+            continue
+        seen.add(real)
         yield from (Path(place, name) for name in names)
 
 

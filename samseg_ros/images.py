@@ -159,6 +159,9 @@ def is_cut_off(data: bytes) -> bool:
         return False
     place = 2
     while data[place : place + 1] == b"\xff" and place + 4 <= len(data):
+        if data[place + 1] == 0xFF:  # any number of these may fill up before a marker
+            place += 1
+            continue
         if data[place + 1] == 0xDA:  # the picture begins, and no marker but its own end is in it
             return data.rfind(_END_OF_JPEG, place) < 0
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")  # a thumbnail is in such a part

@@ -3,7 +3,7 @@
 
 Column 0 is the left edge at yaw +180°, the image centre looks straight ahead, columns to the right turn to
 the right; row 0 is the zenith. Directions are in the camera's body frame (REP-103): x forward, y left, z up.
-Pixel (row, column) samples at (row + 0.5, column + 0.5).
+Index i of a row or column is the centre of its pixel, which reaches from i - 0.5 to i + 0.5.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from samseg_ros import registration
 from samseg_ros.alignment import AlignmentError, Pair, align
-from samseg_ros.bags.draft import draft, refuse_existing
 from samseg_ros.bags.pictures import by_stem, pictures_in, read_picture, read_thermal_picture
+from samseg_ros.draft import draft, refuse_existing
 from samseg_ros.errors import UserError
 from samseg_ros.registration import Registration
 from samseg_ros.thermal import Scaling, ThermalScale

@@ -19,9 +19,8 @@ UNITS = ("celsius", "kelvin", "raw")
 ZERO_CELSIUS = 273.15  # kelvin
 PERCENTILES = (1.0, 99.0)  # of the valid pixels, which become 0 and 255
 SMOOTHING = 0.15  # share of a new frame in the range: nine tenths of a step are there after 14 frames
-STEP = (
-    0.25  # a new range that shares less of the old one, or outgrows both its ends by more, is taken at once
-)
+# A new range that shares less than this part of the old one, or exceeds both ends by more, is taken at once.
+STEP = 0.25
 NARROWEST = 2.0  # kelvin between the percentiles at the least: less would show the sensor's noise
 NARROWEST_8BIT = 16.0  # the same for 8-bit pictures, in grey levels
 WIDEST_SPOT = 7  # pixels

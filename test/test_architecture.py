@@ -35,6 +35,7 @@ LAYERS = [
     {
         "__init__",
         "errors",
+        "draft",
         "share",
         "transport",
         "labels",

@@ -107,6 +107,7 @@ def test_frames_behind_links_and_of_any_name_are_scored(scored, tmp_path):
         (tmp_path / folder).mkdir()
         cv2.imwrite(str(tmp_path / f"disk_{folder}" / "b.png"), image)
         (tmp_path / folder / "sequence").symlink_to(tmp_path / f"disk_{folder}")
+    (tmp_path / "images" / "latest").symlink_to(".")
     assert scored({"a_color.png": half_red()}, {"a_color.png": truth(0, 8)})["frames"] == 2
 
 

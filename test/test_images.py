@@ -101,7 +101,9 @@ def test_a_jpeg_file_is_cut_off_where_its_picture_does_not_end() -> None:
     jpeg = cv2.imencode(".jpg", np.random.default_rng(4).integers(0, 256, (64, 64, 3), np.uint8))[1].tobytes()
     thumbnail = b"\xff\xe1" + (len(jpeg) + 2).to_bytes(2, "big") + jpeg
     with_thumbnail = jpeg[:2] + thumbnail + jpeg[2:]
-    for whole in (jpeg, with_thumbnail, jpeg + bytes(1 << 17), cv2.imencode(".png", BGR)[1].tobytes(), b""):
+    with_fill_bytes = jpeg[:2] + b"\xff\xff" + jpeg[2:]
+    png = cv2.imencode(".png", BGR)[1].tobytes()
+    for whole in (jpeg, with_thumbnail, with_fill_bytes, jpeg + bytes(1 << 17), png, b""):
         assert not images.is_cut_off(whole)
     for kept in (4, 100, len(jpeg) // 2, len(jpeg) - 2):
         assert images.is_cut_off(jpeg[:kept])

@@ -15,11 +15,11 @@ import numpy as np
 from tqdm import tqdm
 
 from samseg_ros import images
-from samseg_ros.bags.draft import refuse_existing
 from samseg_ros.bags.image_messages import image_header, image_message
 from samseg_ros.bags.pictures import by_stem, pictures_in, read_as_stored, read_picture, read_thermal_picture
 from samseg_ros.bags.read import COMPRESSED_IMAGE, IMAGE, TYPES, Channel
 from samseg_ros.bags.write import channel, new_bag, offered_qos
+from samseg_ros.draft import refuse_existing
 from samseg_ros.errors import UserError
 
 START = 1_700_000_000.0

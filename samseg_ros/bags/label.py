@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from samseg_ros import bundle as bundles
 from samseg_ros import engine, images, registration
-from samseg_ros.bags.draft import refuse_existing
 from samseg_ros.bags.image_messages import read_image
 from samseg_ros.bags.label_pairs import PairOptions, label_pairs
 from samseg_ros.bags.outcome import Outcome
@@ -23,6 +22,7 @@ from samseg_ros.bags.read import COMPRESSED_IMAGE, IMAGE, Bag, image_topics, is_
 from samseg_ros.bags.shelf import Shelf, refuse_labelled
 from samseg_ros.bags.write import new_bag
 from samseg_ros.bundle import Bundle
+from samseg_ros.draft import refuse_existing
 from samseg_ros.engine import Engine
 from samseg_ros.errors import UserError
 from samseg_ros.lens import CalibrationError

@@ -57,7 +57,15 @@ def add(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--thermal-range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="the values of mode range"
     )
-    group.add_argument("--thermal-unit", metavar="UNIT", help="unit of --thermal-range (celsius)")
+    group.add_argument(
+        "--thermal-unit", choices=("celsius", "kelvin", "raw"), help="unit of --thermal-range (celsius)"
+    )
+    group.add_argument(
+        "--counts-per-kelvin",
+        type=arguments.positive,
+        metavar="N",
+        help="16-bit thermal values are N x kelvin (100)",
+    )
 
 
 def options(words: argparse.Namespace) -> PairOptions:
@@ -67,7 +75,11 @@ def options(words: argparse.Namespace) -> PairOptions:
 
     if words.thermal_mode != "range" and (words.thermal_range or words.thermal_unit):
         raise UserError("--thermal-range and --thermal-unit need --thermal-mode range.")
-    scaling = {"mode": words.thermal_mode, "unit": words.thermal_unit}
+    scaling = {
+        "mode": words.thermal_mode,
+        "unit": words.thermal_unit,
+        "counts_per_kelvin": words.counts_per_kelvin,
+    }
     if words.thermal_range:
         scaling |= {"low": words.thermal_range[0], "high": words.thermal_range[1]}
     try:

@@ -58,10 +58,11 @@ def label_folders(
         if refused and (policy != "prefer_both" or (rgb is None and warm is None)):
             raise refused[0]
         made = rgbt_mask(fresh, Modality(policy, 1.0, 0.0, 0.0), rgb, warm)
+        if made is None:
+            told = "".join(f"{error} " for error in refused)
+            raise UserError(f"{told}A picture of {stem} is all one value; there is nothing to label.")
         for error in refused:
             outcome.skip(stem, str(error))
-        if made is None:
-            raise UserError(f"a picture of {stem} is all one value; there is nothing to label.")
         for image, used, name in zip((rgb, warm), made.used, STREAMS, strict=True):
             outcome.left_out[name] += image is not None and not used
         outcome.modalities[made.modality] += 1

@@ -13,9 +13,9 @@ import numpy as np
 from tqdm import tqdm
 
 from samseg_ros import drawing, images
-from samseg_ros.bags.draft import draft
 from samseg_ros.bags.outcome import Outcome
 from samseg_ros.bundle import Bundle
+from samseg_ros.draft import draft
 from samseg_ros.errors import UserError
 from samseg_ros.pipeline import Pipeline
 
@@ -33,7 +33,7 @@ def pictures_in(folder: Path) -> list[Path]:
     """The pictures of a folder (not of folders inside it) by name; UserError where there are none."""
     found = sorted(path for path in folder.iterdir() if is_picture(path) and not path.name.startswith("."))
     if not found:
-        raise UserError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}) and no ROS 2 bag.")
+        raise UserError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}).")
     return found
 
 

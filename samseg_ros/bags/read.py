@@ -165,12 +165,12 @@ class Bag:
         """UserError where SQLite would give less than the bag holds, or nothing."""
         if self.storage is not StoragePlugin.SQLITE3:
             return
-        if any(sign in str(self.path) for sign in NOT_IN_URIS):
-            raise UserError(
-                f"the SQLite bag {self.path} has one of {' '.join(NOT_IN_URIS)} in its path, from where it "
-                "cannot be read; rename it, or give it by a link."
-            )
         for file in _storage_files(self.path) if self.path.is_dir() else [self.path]:
+            if any(sign in str(file) for sign in NOT_IN_URIS):
+                raise UserError(
+                    f"the SQLite bag {file} has one of {' '.join(NOT_IN_URIS)} in its path, from where it "
+                    "cannot be read; rename what has it, in metadata.yaml too."
+                )
             log = file.with_name(f"{file.name}-wal")
             if log.is_file() and log.stat().st_size:
                 raise UserError(

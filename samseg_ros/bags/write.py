@@ -19,8 +19,8 @@ from rosbags.interfaces import (
 )
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from samseg_ros.bags.draft import draft
 from samseg_ros.bags.read import NOT_IN_URIS, STORAGES, TYPES, Channel, definition
+from samseg_ros.draft import draft
 from samseg_ros.errors import UserError
 
 _UNKNOWN_HASH = "RIHS01_" + 64 * "0"  # what tools take for "not known"
@@ -83,7 +83,7 @@ def new_bag(
     """A bag to write to; it stands at `out` when the block ends well, and never did otherwise.
 
     `out` is the bag's directory, or with suffix .mcap or .db3 one file alone; `storage` is for
-    directories. With `salvage` an unfinished one is kept, see :func:`samseg_ros.bags.draft.draft`. UserError
+    directories. With `salvage` an unfinished one is kept, see :func:`samseg_ros.draft.draft`. UserError
     where `out` exists, or SQLite cannot write it.
     """
     alone = out.suffix in STORAGES

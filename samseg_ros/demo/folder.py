@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from samseg_ros.bundle import TASKS
+from samseg_ros.draft import replace_folder
 from samseg_ros.errors import UserError
 
 SUMMARY, REPORT, VIDEO, SHEET = "summary.json", "report.html", "masks.webm", "contact_sheet.png"
@@ -42,9 +43,7 @@ def results(out: Path, bag: Path | None = None) -> Iterator[Path]:
     new.mkdir()
     try:
         yield new
-        if out.exists():
-            out.rename(work / "old")
-        new.rename(out)
+        replace_folder(new, out)
     except Exception:
         if any((new / LOGS).glob("*")):
             out.mkdir(exist_ok=True)

@@ -65,7 +65,7 @@ def take_pairs(
         silence = _PERIODS_OF_SILENCE * max(plan(bag, streams).periods) or 1.0
         times: list[int] = []
         stamps: set[Stamp] = set()
-        kept: set[tuple[str, int, Stamp]] = set()
+        kept: set[tuple[str, int, Stamp | None]] = set()
         for pair in paired(bag, streams, silence):
             if len(times) == frames:
                 break
@@ -80,8 +80,9 @@ def take_pairs(
             raise UserError(f"{source} has no readable pair on '{streams.rgb}' and '{streams.thermal}'.")
         with new_bag(folder / places.DRIVE) as new:
             written: list[int] = []
+            moments = {(topic, time) for topic, time, _ in kept}
             for message in bag.messages({topic for topic, *_ in kept}):
-                if _name(message) in kept:
+                if (message.channel.topic, message.time) in moments and _name(message) in kept:
                     written = [_after(written, message)]
                     new.write(message.channel, written[0], message.data)
         cameras = tuple(
@@ -102,8 +103,13 @@ def holds_pairs(source: Path) -> bool:
     return True
 
 
-def _name(message: Message) -> tuple[str, int, Stamp]:
-    return message.channel.topic, message.time, header_stamp(message)
+def _name(message: Message) -> tuple[str, int, Stamp | None]:
+    """What tells a message from others, even from those of the same moment; no stamp where it is broken."""
+    try:
+        stamp = header_stamp(message)
+    except UserError:
+        stamp = None
+    return message.channel.topic, message.time, stamp
 
 
 def _after(before: list[int], message: Message) -> int:

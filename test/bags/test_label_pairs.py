@@ -159,6 +159,20 @@ def test_a_range_without_the_mode_that_takes_it_is_refused(tmp_path, bundle, wor
     assert "need --thermal-mode range" in capsys.readouterr().err
 
 
+def test_a_thermal_camera_may_count_otherwise(tmp_path, bundle):
+    source = tmp_path / "in"
+    with new_bag(source) as bag:
+        values = (warmth(0).astype(np.float32) * 0.4).astype(np.uint16)  # 40 counts per kelvin
+        bag.write_message(channel(RGB, IMAGE), START, image_message(header(START), "bgr8", scene(0)))
+        bag.write_message(channel(THERMAL, IMAGE), START, image_message(header(START), "16UC1", values))
+    words = ["label", source, tmp_path / "out", "--bundle", bundle, "--counts-per-kelvin", "40"]
+    words += ["--thermal-mode", "range", "--thermal-range", "0", "40"]
+    assert cli.main([str(word) for word in words]) == 0
+    run(write_pairs(tmp_path / "usual", 1), tmp_path / "expected", bundle)
+    (mask,), (expected,) = masks(tmp_path / "out"), masks(tmp_path / "expected")
+    assert quarters(mask) == quarters(expected)
+
+
 def test_the_command_sums_it_up(tmp_path, bundle, capsys):
     source = write_pairs(tmp_path / "in", 3, no_thermal=(1,))
     words = ["label", source, tmp_path / "out", "--bundle", bundle, "--rgb-topic", RGB]

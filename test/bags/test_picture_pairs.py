@@ -104,3 +104,12 @@ def test_a_thermal_picture_that_cannot_be_read_does_not_cost_the_other(tmp_path,
     assert summary["modalities"] == {"both": 0, "rgb": 2, "thermal": 1}
     assert summary["left_out"] == {"rgb": 0, "thermal": 1}
     assert list(summary["reasons"]) == ["a"] and "cannot be read as a picture" in summary["reasons"]["a"]
+
+
+def test_a_pair_of_which_nothing_can_be_labelled_is_counted_once(tmp_path, run):
+    cv2.imwrite(str(tmp_path / "rgb" / "a.bmp"), np.zeros((32, 64, 3), np.uint8))  # all one value
+    (tmp_path / "thermal" / "a.png").write_bytes(b"no picture")
+    summary = run()
+    assert (summary["frames"], summary["skipped"]) == (2, 1)
+    assert "cannot be read as a picture" in summary["reasons"]["a"]
+    assert "all one value" in summary["reasons"]["a"]

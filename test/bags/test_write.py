@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from recordings import messages, write_recording
 
-from samseg_ros.bags.draft import draft
 from samseg_ros.bags.read import IMAGE
 from samseg_ros.bags.write import channel, new_bag
+from samseg_ros.draft import draft
 from samseg_ros.errors import UserError
 
 

@@ -2,6 +2,7 @@
 """Where a demonstration puts its results, and what it will not touch."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,22 @@ def test_the_bag_that_is_shown_is_not_replaced(tmp_path):
     ):
         pass
     assert (out / "drive").is_dir()
+
+
+def test_results_that_cannot_take_their_place_leave_the_first(tmp_path, monkeypatch):
+    out = tmp_path / "demo"
+    run(out, "first")
+    rename = Path.rename
+
+    def fail_for_the_second(path, target):
+        if path.name == "new":
+            raise OSError("no space left")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_for_the_second)
+    with pytest.raises(OSError, match="no space left"):
+        run(out, "second")
+    assert json.loads((out / SUMMARY).read_text())["samseg_ros"] == "first"
 
 
 def test_a_folder_that_cannot_be_replaced_is_refused_before_the_work(tmp_path, monkeypatch):

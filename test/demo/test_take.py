@@ -121,6 +121,15 @@ def test_pairs_are_taken_with_the_stretches_where_one_camera_is_silent(tmp_path)
     assert frames[-1].stamp == divmod(START + 20 * PERIOD + SKEW, 10**9)
 
 
+def test_a_message_that_is_no_picture_costs_no_other(tmp_path):
+    pairs = write_pairs(tmp_path / "pairs", 4)
+    with new_bag(tmp_path / "in") as bag:
+        for message in messages(pairs):
+            bag.write(message.channel, message.time, message.data)
+            bag.write(message.channel, message.time, message.data[:6])
+    assert drives.take_pairs(tmp_path, tmp_path / "in", None, None, 4).frames == 4
+
+
 def test_whether_a_bag_is_plainly_of_two_cameras(tmp_path):
     assert drives.holds_pairs(write_pairs(tmp_path / "pairs", 2))
     assert not drives.holds_pairs(write_recording(tmp_path / "one"))

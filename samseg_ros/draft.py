@@ -54,3 +54,20 @@ def refuse_existing(out: Path) -> None:
     """UserError where `out` exists."""
     if out.exists() or out.is_symlink():
         raise UserError(f"{out} exists already; choose another name, or remove it first.")
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put the folder `new` in the place of `target`; the old one goes only when the new one stands."""
+    if not target.exists():
+        new.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    try:
+        target.rename(old / target.name)
+        try:
+            new.rename(target)
+        except BaseException:
+            (old / target.name).rename(target)
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
