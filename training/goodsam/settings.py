@@ -220,12 +220,6 @@ class Settings(Strict):
                 f"size and windows {numbers} must be multiples of 4, the scale of the networks' logits"
             )
         different([one.name for one in self.validation])
-        height, width = self.size
-        if self.vertical_fov is not None and abs(width * self.vertical_fov / 360 - height) > 4:
-            raise ValueError(
-                f"size {list(self.size)} spans {360 * height / width:g} degrees of height, vertical_fov is "
-                f"{self.vertical_fov:g}: give a height of width x vertical_fov / 360, and windows to match"
-            )
         if min(self.grid.window) < 32:
             raise ValueError(f"windows {list(self.windows.size)} must be at least 32, as SegFormer needs")
         if self.weights.needs_pairs and not self.grid.pairs:
