@@ -80,7 +80,7 @@ def take_pairs(
             raise UserError(f"{source} has no readable pair on '{streams.rgb}' and '{streams.thermal}'.")
         with new_bag(folder / places.DRIVE) as new:
             written: list[int] = []
-            moments = {(topic, time) for topic, time, _ in kept}
+            moments = {(topic, time) for topic, time, _ in kept}  # only there a stamp need be read
             for message in bag.messages({topic for topic, *_ in kept}):
                 if (message.channel.topic, message.time) in moments and _name(message) in kept:
                     written = [_after(written, message)]

@@ -33,11 +33,10 @@ def quantised(bundle: Bundle, frames: Iterable[dict[str, np.ndarray]]) -> bytes:
     EngineError where the graph cannot be quantised.
     """
     with tempfile.TemporaryDirectory() as folder:
-        plain, folded, done = (Path(folder, name) for name in ("plain.onnx", "folded.onnx", "done.onnx"))
+        folded, done = Path(folder, "folded.onnx"), Path(folder, "done.onnx")
         try:
-            onnx.save(onnx.load(bundle.graph), plain)
             # Weights must be constants for the quantiser: bundles keep them as fp16 behind a cast.
-            quant_pre_process(plain, folded, skip_symbolic_shape=True)
+            quant_pre_process(bundle.graph, folded, skip_symbolic_shape=True)
             model = onnx.load(folded)
             for i, node in enumerate(model.graph.node):
                 node.name = f"{i} {node.name}"  # to be told apart: a graph need not name its nodes

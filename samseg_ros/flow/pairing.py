@@ -8,10 +8,10 @@ without a partner. A pair further apart than the tolerance is none.
 Such a pair is certain only when the stream of its earlier frame has no nearer one to come. To wait for that
 stream's next frame would cost a vehicle a period of latency each time, so it is certain at once where twice
 its skew is no more than the shortest of that stream's last intervals. A frame that then comes sooner than
-those promised, and is a little nearer, changes nothing: the pair stands. What is paired thus
-follows from the stamps alone, not from how the arrivals of the two streams interleave, as long as neither
-lags the other by more frames than are held: a frame that did not come by then was lost, and a pair that
-waited for it is certain.
+those promised, and is a little nearer, changes nothing: the pair stands. What is paired thus follows from the
+stamps alone, not from how the arrivals of the two streams interleave, as long as neither lags the other by
+more frames than are held: a frame that did not come by then was lost, and a pair that waited for it is
+certain.
 
 Where stamps go back (a looped bag, a clock that was set) a new epoch begins. The two streams get there at
 moments of their own, so every frame belongs to the epoch of its stream, and only frames of one epoch are

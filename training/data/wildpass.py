@@ -8,10 +8,11 @@ pixels of another class are left out, whatever is predicted there. Which other i
 established: all are taken, and mean unlabelled.
 
 Curb and crosswalk are not in Cityscapes: a network of its classes is scored on the other six, and the pixels
-of these two are left out. The authors keep them, as pixels where road and sidewalk are wrong, so that their
-figures of these two classes are somewhat lower. How the archive
-of WildPASS2K is laid out could not be established either. Public lists name CITY/N.jpg, 50 of each of 40
-cities: put those folders into leftImg8bit/train/, or read the archive as `training.data.panorama_pictures`.
+of these two are left out. Where they count as wrong for road and sidewalk, those two score lower.
+
+How the archive of WildPASS2K is laid out could not be established either. Public lists name CITY/N.jpg, 50 of
+each of 40 cities: put those folders into leftImg8bit/train/, or read the archive as
+`training.data.panorama_pictures`.
 """
 
 from __future__ import annotations
